@@ -1,0 +1,118 @@
+"""How :class:`~otelkit.settings.Settings` is read: variables, aliases, arguments, warnings."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from otelkit._parse import Repaired
+from otelkit.errors import ConfigError
+
+STACK_VARIABLES = ("OTELKIT_BIND", "OTELKIT_OTELCOL")  # read by the shipped stack only
+_SHOWN_AT_MOST = 80
+
+
+def read(
+    table: type, environ: Mapping[str, str], overrides: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """The values of ``table``'s fields out of ``environ`` and ``overrides``, and what was wrong."""
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    rows = variables(table)
+    for row in rows:
+        values.update(_given(row, environ, problems))
+    configured = {name for name in values if "exporter" in name or "endpoint" in name}
+    arguments = _checked(rows, overrides)
+    configured |= {name for name in arguments if "exporter" in name or "endpoint" in name}
+    values.update(arguments)
+    if not configured and ("PYTEST_VERSION" in environ or "PYTEST_CURRENT_TEST" in environ):
+        # A test run must not fill the backend of whoever happens to listen on the default port.
+        for signal in ("traces", "metrics", "logs"):
+            values[f"{signal}_exporter"] = ("none",)
+    _fit_batches(table, values, problems)
+    problems.extend(_unknown(rows, environ))
+    return values, problems
+
+
+def variables(table: type) -> list[dataclasses.Field[Any]]:
+    """The fields of ``table`` that stand for environment variables, in their order."""
+    return [row for row in dataclasses.fields(table) if "variables" in row.metadata]
+
+
+def _given(
+    row: dataclasses.Field[Any], environ: Mapping[str, str], problems: list[str]
+) -> dict[str, Any]:
+    variable = next((v for v in row.metadata["variables"] if environ.get(v, "").strip()), None)
+    if variable is None:
+        return {}
+    try:
+        return {row.name: row.metadata["parse"](environ[variable])}
+    except Repaired as repaired:
+        result, used = {row.name: repaired.value}, repaired.value
+        why = str(repaired)
+    except ValueError as error:
+        result, used, why = {}, _default(row), str(error)
+    shown = "" if row.metadata["secret"] else f"={environ[variable][:_SHOWN_AT_MOST]!r}"
+    problems.append(f"{variable}{shown}: {why}; using {_shown(used)} instead")
+    return result
+
+
+def _checked(rows: list[dataclasses.Field[Any]], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    by_name = {row.name: row for row in rows}
+    values = {}
+    for name, given in overrides.items():
+        row = by_name.get(name)
+        if row is None:
+            raise ConfigError(f"there is no setting {name!r}{_nearest(name, list(by_name))}")
+        if given is None:
+            continue
+        try:
+            values[name] = row.metadata["parse"](given)
+        except ValueError as error:
+            shown = "" if row.metadata["secret"] else f"={given!r:.{_SHOWN_AT_MOST}}"
+            raise ConfigError(f"{name}{shown}: {error}") from None
+    return values
+
+
+def _fit_batches(table: type, values: dict[str, Any], problems: list[str]) -> None:
+    """A batch is never larger than the queue it is taken from."""
+    defaults = {row.name: _default(row) for row in variables(table)}
+    for kind, prefix in (("span", "OTEL_BSP"), ("log", "OTEL_BLRP")):
+        queue = values.get(f"{kind}_queue_size", defaults[f"{kind}_queue_size"])
+        batch = values.get(f"{kind}_batch_size", defaults[f"{kind}_batch_size"])
+        if batch > queue:
+            values[f"{kind}_batch_size"] = queue
+            problems.append(
+                f"{prefix}_MAX_QUEUE_SIZE={queue}: smaller than a batch of {batch}; "
+                f"using batches of {queue} instead"
+            )
+
+
+def _unknown(rows: list[dataclasses.Field[Any]], environ: Mapping[str, str]) -> list[str]:
+    known = [name for row in rows for name in row.metadata["variables"]]
+    known += STACK_VARIABLES
+    return [
+        f"{name}: otelkit knows no such variable{_nearest(name, known)}; it is ignored"
+        for name in sorted(environ)
+        if name.startswith("OTELKIT_") and name not in known
+    ]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _default(row: dataclasses.Field[Any]) -> Any:
+    if row.default is not dataclasses.MISSING:
+        return row.default
+    factory = row.default_factory
+    return None if factory is dataclasses.MISSING else factory()
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == {}:
+        return "the default"
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,156 @@
+"""Every attribute and metric name, unit and bucket list that otelkit writes.
+
+The standard names are those of the OpenTelemetry GenAI semantic conventions in the dialect that
+``opentelemetry-util-genai`` 1.3b0 emits, so that spans of otelkit and of the official
+``opentelemetry-instrumentation-genai-*`` packages look alike. They are literal strings because
+``opentelemetry.semconv`` lacks many of them and marks the rest deprecated: a newer dialect is a
+change of this file alone. What the conventions do not name lives under ``otelkit.``.
+"""
+
+from __future__ import annotations
+
+# --- Attributes: GenAI conventions ---------------------------------------------------------------
+OPERATION_NAME = "gen_ai.operation.name"
+PROVIDER_NAME = "gen_ai.provider.name"
+WORKFLOW_NAME = "gen_ai.workflow.name"
+CONVERSATION_ID = "gen_ai.conversation.id"
+
+AGENT_NAME = "gen_ai.agent.name"
+AGENT_ID = "gen_ai.agent.id"
+AGENT_DESCRIPTION = "gen_ai.agent.description"
+AGENT_VERSION = "gen_ai.agent.version"
+
+TOOL_NAME = "gen_ai.tool.name"
+TOOL_TYPE = "gen_ai.tool.type"
+TOOL_DESCRIPTION = "gen_ai.tool.description"
+TOOL_CALL_ID = "gen_ai.tool.call.id"
+TOOL_CALL_ARGUMENTS = "gen_ai.tool.call.arguments"
+TOOL_CALL_RESULT = "gen_ai.tool.call.result"
+
+REQUEST_MODEL = "gen_ai.request.model"
+REQUEST_TEMPERATURE = "gen_ai.request.temperature"
+REQUEST_TOP_P = "gen_ai.request.top_p"
+REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens"
+REQUEST_SEED = "gen_ai.request.seed"
+REQUEST_STREAM = "gen_ai.request.stream"
+
+RESPONSE_MODEL = "gen_ai.response.model"
+RESPONSE_ID = "gen_ai.response.id"
+RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reasons"
+RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
+
+USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens"
+USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+USAGE_CACHE_READ_TOKENS = "gen_ai.usage.cache_read.input_tokens"
+USAGE_CACHE_WRITE_TOKENS = "gen_ai.usage.cache_write.input_tokens"
+USAGE_REASONING_TOKENS = "gen_ai.usage.reasoning.output_tokens"
+
+# Not yet standard: the open proposal for cost in the GenAI conventions, experimental.
+USAGE_COST_AMOUNT = "gen_ai.usage.cost.amount"
+USAGE_COST_CURRENCY = "gen_ai.usage.cost.currency"
+USAGE_COST_SOURCE = "gen_ai.usage.cost.source"
+
+INPUT_MESSAGES = "gen_ai.input.messages"
+OUTPUT_MESSAGES = "gen_ai.output.messages"
+SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
+
+TOKEN_TYPE = "gen_ai.token.type"
+
+# --- Attributes: general conventions -------------------------------------------------------------
+ERROR_TYPE = "error.type"
+EXCEPTION_TYPE = "exception.type"
+EXCEPTION_MESSAGE = "exception.message"
+EXCEPTION_STACKTRACE = "exception.stacktrace"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+SERVICE_NAME = "service.name"
+SERVICE_VERSION = "service.version"
+SERVICE_INSTANCE_ID = "service.instance.id"
+DEPLOYMENT_ENVIRONMENT = "deployment.environment.name"
+USER_ID = "user.id"
+
+# --- Attributes: otelkit's own --------------------------------------------------------------------
+STAGE_NAME = "otelkit.stage.name"
+INPUT = "otelkit.input"
+INPUT_SIZE = "otelkit.input.size"
+INPUT_TRUNCATED = "otelkit.input.truncated"
+INPUT_TYPE = "otelkit.input.type"
+INPUT_LENGTH = "otelkit.input.length"
+OUTPUT = "otelkit.output"
+OUTPUT_SIZE = "otelkit.output.size"
+OUTPUT_TRUNCATED = "otelkit.output.truncated"
+OUTPUT_TYPE = "otelkit.output.type"
+OUTPUT_LENGTH = "otelkit.output.length"
+CANCELLED = "otelkit.cancelled"
+STOPPED_EARLY = "otelkit.stopped_early"
+TAGS = "otelkit.tags"
+REQUEST_ID = "otelkit.request.id"
+OUTCOME = "otelkit.outcome"
+KIND = "otelkit.kind"
+NAME = "otelkit.name"
+COMPONENT = "otelkit.component"
+SIGNAL = "otelkit.signal"
+DESTINATION = "otelkit.destination"
+
+# --- Values ---------------------------------------------------------------------------------------
+OPERATION_WORKFLOW = "invoke_workflow"
+OPERATION_AGENT = "invoke_agent"
+OPERATION_TOOL = "execute_tool"
+OPERATION_CHAT = "chat"
+
+COMPLETED = "completed"
+FAILED = "failed"
+CANCELLED_OUTCOME = "cancelled"
+
+TOKEN_INPUT = "input"
+TOKEN_OUTPUT = "output"
+TOKEN_CACHE_READ = "cache_read"
+TOKEN_CACHE_WRITE = "cache_write"
+TOKEN_REASONING = "reasoning"
+
+# --- Metrics: name, unit --------------------------------------------------------------------------
+CLIENT_OPERATION_DURATION = "gen_ai.client.operation.duration"
+CLIENT_TIME_TO_FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
+CLIENT_TOKEN_USAGE = "gen_ai.client.token.usage"
+LLM_COST = "otelkit.llm.cost"
+LLM_TOKENS = "otelkit.llm.tokens"
+AGENT_DURATION = "gen_ai.invoke_agent.duration"
+TOOL_DURATION = "gen_ai.execute_tool.duration"
+WORKFLOW_DURATION = "gen_ai.invoke_workflow.duration"
+STAGE_DURATION = "otelkit.stage.duration"
+ACTIVE = "otelkit.active"
+HEALTH_STATUS = "otelkit.health.status"
+EXPORT_ITEMS = "otelkit.export.items"
+EXPORT_QUEUE = "otelkit.export.queue"
+
+UNITS = {
+    CLIENT_OPERATION_DURATION: "s",
+    CLIENT_TIME_TO_FIRST_CHUNK: "s",
+    CLIENT_TOKEN_USAGE: "{token}",
+    LLM_COST: "USD",
+    LLM_TOKENS: "{token}",
+    AGENT_DURATION: "s",
+    TOOL_DURATION: "s",
+    WORKFLOW_DURATION: "s",
+    STAGE_DURATION: "s",
+    ACTIVE: "{call}",
+    HEALTH_STATUS: "1",
+    EXPORT_ITEMS: "{item}",
+    EXPORT_QUEUE: "{item}",
+}
+
+
+def _doubling(first: float, count: int) -> tuple[float, ...]:
+    return tuple(round(first * 2**i, 4) for i in range(count))
+
+
+_LLM_SECONDS = _doubling(0.01, 14)  # 0.01 … 81.92, the conventions' advice
+BUCKETS: dict[str, tuple[float, ...]] = {
+    CLIENT_OPERATION_DURATION: _LLM_SECONDS,
+    CLIENT_TIME_TO_FIRST_CHUNK: _LLM_SECONDS,
+    CLIENT_TOKEN_USAGE: tuple(float(4**i) for i in range(14)),  # 1 … 67108864
+    AGENT_DURATION: _doubling(0.1, 13),  # 0.1 … 409.6
+    TOOL_DURATION: _LLM_SECONDS,
+    WORKFLOW_DURATION: (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0),
+    STAGE_DURATION: (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0),
+}

@@ -1,0 +1,384 @@
+"""Settings: one documented table of every variable that otelkit reads.
+
+Each field of :class:`Settings` names its environment variables (the first is the name, the others
+are aliases), its parser, its default and what it means. ``setup()`` takes any field as an argument.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from otelkit import _parse as parse
+from otelkit._environment import read
+
+SIGNALS = ("traces", "metrics", "logs")
+
+DEFAULT_HTTP_ENDPOINT = "http://localhost:4318"
+DEFAULT_GRPC_ENDPOINT = "http://localhost:4317"
+
+
+class Otlp(NamedTuple):
+    """Where and how one signal is sent: a full address, and times in seconds."""
+
+    endpoint: str
+    protocol: str
+    headers: dict[str, str]
+    timeout: float
+    compression: str
+
+
+def _read(
+    *variables: str,
+    by: Callable[[Any], Any],
+    default: Any = None,
+    says: str,
+    secret: bool = False,
+) -> Any:
+    """A field of Settings that is read from the first of ``variables`` that is set."""
+    about = {"variables": variables, "parse": by, "says": says, "secret": secret}
+    if isinstance(default, dict):
+        return field(default_factory=dict, repr=not secret, metadata=about)
+    return field(default=default, repr=not secret, metadata=about)
+
+
+_EXPORTERS = parse.subset("otlp", "console", "none")
+_PROTOCOL = parse.choice("http/protobuf", "grpc")
+_COMPRESSION = parse.choice("none", "gzip", "deflate")
+_QUEUE = parse.integer(1, 1_000_000)
+_LIMIT = parse.integer(0)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``setup()`` does, decided once and handed down to every room.
+
+    Times are seconds (variables of the specification are milliseconds), sizes are bytes unless the
+    name says otherwise. Make one with :meth:`from_env`; ``problems`` then lists what was wrong with
+    the environment and which default was used instead.
+    """
+
+    # --- Who is speaking
+    service_name: str | None = _read(
+        "OTEL_SERVICE_NAME", by=parse.text, says="`service.name`; else the program's own name"
+    )
+    environment: str = _read(
+        "OTELKIT_ENVIRONMENT",
+        "APP_ENV",
+        by=parse.text,
+        default="development",
+        says="`deployment.environment.name`",
+    )
+    disabled: bool = _read(
+        "OTEL_SDK_DISABLED",
+        by=parse.specification_boolean,
+        default=False,
+        says="`true`: no provider is created and nothing is recorded",
+    )
+    config_file: str | None = _read(
+        "OTEL_CONFIG_FILE",
+        by=parse.text,
+        says="declarative configuration: otelkit steps aside and adds only its decorators",
+    )
+
+    # --- Where telemetry goes (OTLP); per-signal variables override the common ones
+    traces_exporter: tuple[str, ...] = _read(
+        "OTEL_TRACES_EXPORTER", by=_EXPORTERS, default=("otlp",), says="`otlp`, `console`, `none`"
+    )
+    metrics_exporter: tuple[str, ...] = _read(
+        "OTEL_METRICS_EXPORTER", by=_EXPORTERS, default=("otlp",), says="`otlp`, `console`, `none`"
+    )
+    logs_exporter: tuple[str, ...] = _read(
+        "OTEL_LOGS_EXPORTER", by=_EXPORTERS, default=("otlp",), says="`otlp`, `console`, `none`"
+    )
+    endpoint: str | None = _read(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        by=parse.url,
+        says=f"base address; `{DEFAULT_HTTP_ENDPOINT}`, with gRPC `{DEFAULT_GRPC_ENDPOINT}`",
+    )
+    traces_endpoint: str | None = _read(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", by=parse.url, says="full address for traces"
+    )
+    metrics_endpoint: str | None = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", by=parse.url, says="full address for metrics"
+    )
+    logs_endpoint: str | None = _read(
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", by=parse.url, says="full address for logs"
+    )
+    protocol: str = _read(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        by=_PROTOCOL,
+        default="http/protobuf",
+        says="`http/protobuf`, or `grpc` with the extra `grpc`",
+    )
+    traces_protocol: str | None = _read(
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", by=_PROTOCOL, says="for traces"
+    )
+    metrics_protocol: str | None = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", by=_PROTOCOL, says="for metrics"
+    )
+    logs_protocol: str | None = _read(
+        "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", by=_PROTOCOL, says="for logs"
+    )
+    headers: dict[str, str] = _read(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        by=parse.headers,
+        default={},
+        secret=True,
+        says="`key=value,key=value`, sent with every request",
+    )
+    traces_headers: dict[str, str] = _read(
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+        by=parse.headers,
+        default={},
+        secret=True,
+        says="for traces, added to the common ones",
+    )
+    metrics_headers: dict[str, str] = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+        by=parse.headers,
+        default={},
+        secret=True,
+        says="for metrics, added to the common ones",
+    )
+    logs_headers: dict[str, str] = _read(
+        "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+        by=parse.headers,
+        default={},
+        secret=True,
+        says="for logs, added to the common ones",
+    )
+    timeout: float = _read(
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        by=parse.otlp_timeout,
+        default=10.0,
+        says="of one request; the variable is in milliseconds",
+    )
+    traces_timeout: float | None = _read(
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", by=parse.otlp_timeout, says="for traces"
+    )
+    metrics_timeout: float | None = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", by=parse.otlp_timeout, says="for metrics"
+    )
+    logs_timeout: float | None = _read(
+        "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", by=parse.otlp_timeout, says="for logs"
+    )
+    compression: str = _read(
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        by=_COMPRESSION,
+        default="none",
+        says="`none`, `gzip`, `deflate`",
+    )
+    traces_compression: str | None = _read(
+        "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", by=_COMPRESSION, says="for traces"
+    )
+    metrics_compression: str | None = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", by=_COMPRESSION, says="for metrics"
+    )
+    logs_compression: str | None = _read(
+        "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", by=_COMPRESSION, says="for logs"
+    )
+
+    # --- Queues and intervals
+    span_queue_size: int = _read(
+        "OTEL_BSP_MAX_QUEUE_SIZE", by=_QUEUE, default=2048, says="spans kept until they are sent"
+    )
+    span_batch_size: int = _read(
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", by=_QUEUE, default=512, says="spans in one request"
+    )
+    span_delay: float = _read(
+        "OTEL_BSP_SCHEDULE_DELAY",
+        by=parse.milliseconds,
+        default=5.0,
+        says="longest wait of a span; the variable is in milliseconds",
+    )
+    log_queue_size: int = _read(
+        "OTEL_BLRP_MAX_QUEUE_SIZE", by=_QUEUE, default=2048, says="records kept until they are sent"
+    )
+    log_batch_size: int = _read(
+        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", by=_QUEUE, default=512, says="records in one request"
+    )
+    log_delay: float = _read(
+        "OTEL_BLRP_SCHEDULE_DELAY",
+        by=parse.milliseconds,
+        default=1.0,
+        says="longest wait of a record; the variable is in milliseconds",
+    )
+    metric_interval: float = _read(
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        by=parse.milliseconds,
+        default=60.0,
+        says="between two exports of metrics; the variable is in milliseconds",
+    )
+
+    # --- Sampling, propagation, limits
+    sampler: str = _read(
+        "OTEL_TRACES_SAMPLER",
+        by=parse.choice(
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ),
+        default="parentbased_always_on",
+        says="which traces are recorded",
+    )
+    sampler_arg: float = _read(
+        "OTEL_TRACES_SAMPLER_ARG",
+        by=parse.number(0, 1),
+        default=1.0,
+        says="share of traces kept by the `traceidratio` samplers",
+    )
+    propagators: tuple[str, ...] = _read(
+        "OTEL_PROPAGATORS",
+        by=parse.names,
+        default=("tracecontext", "baggage"),
+        says="how trace context travels",
+    )
+    attribute_count_limit: int = _read(
+        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+        "OTEL_ATTRIBUTE_COUNT_LIMIT",
+        by=_LIMIT,
+        default=128,
+        says="attributes of a span",
+    )
+    attribute_length_limit: int = _read(
+        "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        by=_LIMIT,
+        default=16_384,
+        says="characters of one attribute; longer text is cut",
+    )
+    event_count_limit: int = _read(
+        "OTEL_SPAN_EVENT_COUNT_LIMIT", by=_LIMIT, default=128, says="events of a span"
+    )
+    link_count_limit: int = _read(
+        "OTEL_SPAN_LINK_COUNT_LIMIT", by=_LIMIT, default=128, says="links of a span"
+    )
+    event_attribute_count_limit: int = _read(
+        "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", by=_LIMIT, default=128, says="attributes of an event"
+    )
+    link_attribute_count_limit: int = _read(
+        "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", by=_LIMIT, default=128, says="attributes of a link"
+    )
+    log_attribute_count_limit: int = _read(
+        "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+        "OTEL_ATTRIBUTE_COUNT_LIMIT",
+        by=_LIMIT,
+        default=128,
+        says="attributes of a log record",
+    )
+    log_attribute_length_limit: int = _read(
+        "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        by=_LIMIT,
+        default=16_384,
+        says="characters of one attribute of a log record",
+    )
+
+    # --- Content
+    capture: str = _read(
+        "OTELKIT_CAPTURE",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        by=parse.capture_mode,
+        default="metadata",
+        says="content on spans: `off`; `metadata` (types and lengths); `redacted`; `full`",
+    )
+    capture_max_bytes: int = _read(
+        "OTELKIT_CAPTURE_MAX_BYTES",
+        by=parse.integer(64, 1_048_576),
+        default=8192,
+        says="per value, cut while encoding",
+    )
+    redact_keys: tuple[str, ...] = _read(
+        "OTELKIT_REDACT_KEYS", by=parse.names, default=(), says="added to the built-in key names"
+    )
+    redact_patterns: tuple[str, ...] = _read(
+        "OTELKIT_REDACT_PATTERNS",
+        by=parse.names,
+        default=(),
+        says="regular expressions added to the built-in ones; `email` turns on the e-mail pattern",
+    )
+    prices: str | None = _read(
+        "OTELKIT_PRICES",
+        by=parse.text,
+        says="JSON or TOML file with prices that override the shipped table",
+    )
+
+    # --- Logs
+    log_level: str = _read(
+        "OTELKIT_LOG_LEVEL", "LOG_LEVEL", by=parse.log_level, default="INFO", says="root level"
+    )
+    log_format: str | None = _read(
+        "OTELKIT_LOG_FORMAT",
+        "LOG_FORMAT",
+        by=parse.choice("json", "detailed", "off"),
+        says="`json`, `detailed`, `off`; unset: `detailed` on a terminal, else `json`",
+    )
+
+    # --- What is instrumented, and how it behaves
+    instrument: str | tuple[str, ...] = _read(
+        "OTELKIT_INSTRUMENT",
+        by=parse.selection,
+        default="auto",
+        says="`auto`: every installed instrumentor that fits; `none`; or a list",
+    )
+    trust_inbound: bool = _read(
+        "OTELKIT_TRUST_INBOUND",
+        by=parse.boolean,
+        default=True,
+        says="continue the traces of callers; `false` links to them instead",
+    )
+    shutdown_timeout: float = _read(
+        "OTELKIT_SHUTDOWN_TIMEOUT",
+        by=parse.number(0, 600, above=True),
+        default=3.0,
+        says="seconds that exit may take, all signals together",
+    )
+    sigterm: bool = _read(
+        "OTELKIT_SIGTERM",
+        by=parse.boolean,
+        default=True,
+        says="flush on SIGTERM, then whatever was installed before",
+    )
+
+    problems: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+        """Settings out of the environment, and out of arguments, which win.
+
+        Args:
+            environ: The variables; ``os.environ`` by default. Empty ones count as unset.
+            **overrides: Fields of Settings. ``None`` counts as not given.
+
+        Returns:
+            Settings whose ``problems`` say, a line each, what could not be used.
+
+        Raises:
+            ConfigError: An override is no field, or cannot be used. The environment never raises.
+        """
+        values, problems = read(cls, os.environ if environ is None else environ, overrides)
+        return cls(**values, problems=tuple(problems))
+
+    def otlp(self, signal: str) -> Otlp:
+        """The OTLP destination of ``signal`` (``"traces"``, ``"metrics"``, ``"logs"``)."""
+
+        def own(name: str) -> Any:
+            return getattr(self, f"{signal}_{name}")
+
+        protocol = own("protocol") or self.protocol
+        grpc = protocol == "grpc"
+        base = self.endpoint or (DEFAULT_GRPC_ENDPOINT if grpc else DEFAULT_HTTP_ENDPOINT)
+        endpoint = own("endpoint") or (base if grpc else f"{base.rstrip('/')}/v1/{signal}")
+        return Otlp(
+            endpoint=endpoint,
+            protocol=protocol,
+            headers={**self.headers, **own("headers")},
+            timeout=own("timeout") or self.timeout,
+            compression=own("compression") or self.compression,
+        )
