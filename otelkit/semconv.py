@@ -69,6 +69,29 @@ SERVICE_INSTANCE_ID = "service.instance.id"
 DEPLOYMENT_ENVIRONMENT = "deployment.environment.name"
 USER_ID = "user.id"
 
+# --- Attributes: HTTP and database conventions (stable) -------------------------------------------
+HTTP_REQUEST_METHOD = "http.request.method"
+HTTP_REQUEST_METHOD_ORIGINAL = "http.request.method_original"
+HTTP_RESPONSE_STATUS_CODE = "http.response.status_code"
+HTTP_ROUTE = "http.route"
+URL_PATH = "url.path"
+URL_QUERY = "url.query"
+URL_SCHEME = "url.scheme"
+CLIENT_ADDRESS = "client.address"
+USER_AGENT = "user_agent.original"
+NETWORK_PROTOCOL_NAME = "network.protocol.name"
+NETWORK_PROTOCOL_VERSION = "network.protocol.version"
+
+DB_SYSTEM_NAME = "db.system.name"
+DB_NAMESPACE = "db.namespace"
+DB_COLLECTION_NAME = "db.collection.name"
+DB_OPERATION_NAME = "db.operation.name"
+DB_OPERATION_BATCH_SIZE = "db.operation.batch.size"
+DB_QUERY_TEXT = "db.query.text"
+DB_RESPONSE_STATUS_CODE = "db.response.status_code"
+DB_POOL_NAME = "db.client.connection.pool.name"
+DB_CONNECTION_STATE = "db.client.connection.state"
+
 # --- Attributes: otelkit's own --------------------------------------------------------------------
 STAGE_NAME = "otelkit.stage.name"
 INPUT = "otelkit.input"
@@ -122,6 +145,12 @@ ACTIVE = "otelkit.active"
 HEALTH_STATUS = "otelkit.health.status"
 EXPORT_ITEMS = "otelkit.export.items"
 EXPORT_QUEUE = "otelkit.export.queue"
+HTTP_SERVER_DURATION = "http.server.request.duration"
+HTTP_SERVER_ACTIVE_REQUESTS = "http.server.active_requests"
+HTTP_SERVER_REQUEST_SIZE = "http.server.request.body.size"
+HTTP_SERVER_RESPONSE_SIZE = "http.server.response.body.size"
+DB_CLIENT_DURATION = "db.client.operation.duration"
+DB_CONNECTION_COUNT = "db.client.connection.count"
 
 UNITS = {
     CLIENT_OPERATION_DURATION: "s",
@@ -137,6 +166,12 @@ UNITS = {
     HEALTH_STATUS: "1",
     EXPORT_ITEMS: "{item}",
     EXPORT_QUEUE: "{item}",
+    HTTP_SERVER_DURATION: "s",
+    HTTP_SERVER_ACTIVE_REQUESTS: "{request}",
+    HTTP_SERVER_REQUEST_SIZE: "By",
+    HTTP_SERVER_RESPONSE_SIZE: "By",
+    DB_CLIENT_DURATION: "s",
+    DB_CONNECTION_COUNT: "{connection}",
 }
 
 
@@ -145,6 +180,7 @@ def _doubling(first: float, count: int) -> tuple[float, ...]:
 
 
 _LLM_SECONDS = _doubling(0.01, 14)  # 0.01 … 81.92, the conventions' advice
+_BODY_BYTES = tuple(256.0 * 4**i for i in range(10))
 BUCKETS: dict[str, tuple[float, ...]] = {
     CLIENT_OPERATION_DURATION: _LLM_SECONDS,
     CLIENT_TIME_TO_FIRST_CHUNK: _LLM_SECONDS,
@@ -153,4 +189,12 @@ BUCKETS: dict[str, tuple[float, ...]] = {
     TOOL_DURATION: _LLM_SECONDS,
     WORKFLOW_DURATION: (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0),
     STAGE_DURATION: (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0),
+    # The conventions' advice for HTTP and databases; they give none for sizes: 256 B … 64 MiB.
+    HTTP_SERVER_DURATION: (
+        *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25),
+        *(0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
+    ),
+    HTTP_SERVER_REQUEST_SIZE: _BODY_BYTES,
+    HTTP_SERVER_RESPONSE_SIZE: _BODY_BYTES,
+    DB_CLIENT_DURATION: (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0),
 }
