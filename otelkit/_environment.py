@@ -115,4 +115,6 @@ def _default(row: dataclasses.Field[Any]) -> Any:
 def _shown(value: Any) -> str:
     if value is None or value == {}:
         return "the default"
+    if isinstance(value, dict):
+        return ",".join(f"{key}={item}" for key, item in value.items())
     return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -149,6 +149,17 @@ def pairs(value: Any) -> dict[str, str]:
     return result
 
 
+def attributes(value: Any) -> dict[str, str]:
+    """As :func:`pairs`; of a text, whatever is no pair is left out."""
+    try:
+        return pairs(value)
+    except ValueError as error:
+        if not isinstance(value, str):
+            raise
+        good = [part for part in names(value) if part.partition("=")[0].strip() and "=" in part]
+        raise Repaired(pairs(good), str(error)) from None
+
+
 def headers(value: Any) -> dict[str, str]:
     """As :func:`pairs`; names in lower case, and nothing that would break a request in two."""
     result = {key.lower(): item for key, item in pairs(value).items()}

@@ -21,13 +21,16 @@ DEFAULT_GRPC_ENDPOINT = "http://localhost:4317"
 
 
 class Otlp(NamedTuple):
-    """Where and how one signal is sent: a full address, and times in seconds."""
+    """Where and how one signal is sent: a full address, times in seconds, PEM files."""
 
     endpoint: str
     protocol: str
     headers: dict[str, str]
     timeout: float
     compression: str
+    certificate: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
 
 
 def _read(
@@ -70,6 +73,18 @@ class Settings:
         by=parse.text,
         default="development",
         says="`deployment.environment.name`",
+    )
+    resource_attributes: dict[str, str] = _read(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        by=parse.attributes,
+        default={},
+        says="`key=value,key=value`: more about the service, such as `service.version=1.2`",
+    )
+    resource_detectors: tuple[str, ...] = _read(
+        "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
+        by=parse.names,
+        default=(),
+        says="detectors of other packages, run once; process, host and os are always described",
     )
     disabled: bool = _read(
         "OTEL_SDK_DISABLED",
@@ -181,6 +196,45 @@ class Settings:
         "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", by=_COMPRESSION, says="for logs"
     )
 
+    certificate: str | None = _read(
+        "OTEL_EXPORTER_OTLP_CERTIFICATE", by=parse.text, says="PEM file of the authorities to trust"
+    )
+    traces_certificate: str | None = _read(
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", by=parse.text, says="for traces"
+    )
+    metrics_certificate: str | None = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", by=parse.text, says="for metrics"
+    )
+    logs_certificate: str | None = _read(
+        "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", by=parse.text, says="for logs"
+    )
+    client_certificate: str | None = _read(
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        by=parse.text,
+        says="PEM file of the client's own certificate",
+    )
+    traces_client_certificate: str | None = _read(
+        "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", by=parse.text, says="for traces"
+    )
+    metrics_client_certificate: str | None = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", by=parse.text, says="for metrics"
+    )
+    logs_client_certificate: str | None = _read(
+        "OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE", by=parse.text, says="for logs"
+    )
+    client_key: str | None = _read(
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY", by=parse.text, says="PEM file of the client's private key"
+    )
+    traces_client_key: str | None = _read(
+        "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", by=parse.text, says="for traces"
+    )
+    metrics_client_key: str | None = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", by=parse.text, says="for metrics"
+    )
+    logs_client_key: str | None = _read(
+        "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", by=parse.text, says="for logs"
+    )
+
     # --- Queues and intervals
     span_queue_size: int = _read(
         "OTEL_BSP_MAX_QUEUE_SIZE", by=_QUEUE, default=2048, says="spans kept until they are sent"
@@ -211,6 +265,25 @@ class Settings:
         by=parse.milliseconds,
         default=60.0,
         says="between two exports of metrics; the variable is in milliseconds",
+    )
+
+    temporality: str = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        by=parse.choice("cumulative", "delta", "lowmemory"),
+        default="cumulative",
+        says="`cumulative`, `delta` or `lowmemory`",
+    )
+    histogram_aggregation: str = _read(
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+        by=parse.choice("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
+        default="explicit_bucket_histogram",
+        says="`explicit_bucket_histogram` or `base2_exponential_bucket_histogram`",
+    )
+    exemplar_filter: str = _read(
+        "OTEL_METRICS_EXEMPLAR_FILTER",
+        by=parse.choice("trace_based", "always_on", "always_off"),
+        default="trace_based",
+        says="which measurements carry a trace id",
     )
 
     # --- Sampling, propagation, limits
@@ -327,6 +400,12 @@ class Settings:
         default="auto",
         says="`auto`: every installed instrumentor that fits; `none`; or a list",
     )
+    baggage: bool = _read(
+        "OTELKIT_BAGGAGE",
+        by=parse.boolean,
+        default=False,
+        says="propagate what `bind()` holds as W3C baggage",
+    )
     trust_inbound: bool = _read(
         "OTELKIT_TRUST_INBOUND",
         by=parse.boolean,
@@ -381,4 +460,7 @@ class Settings:
             headers={**self.headers, **own("headers")},
             timeout=own("timeout") or self.timeout,
             compression=own("compression") or self.compression,
+            certificate=own("certificate") or self.certificate,
+            client_certificate=own("client_certificate") or self.client_certificate,
+            client_key=own("client_key") or self.client_key,
         )
