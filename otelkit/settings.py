@@ -392,6 +392,22 @@ class Settings:
         by=parse.choice("json", "detailed", "off"),
         says="`json`, `detailed`, `off`; unset: `detailed` on a terminal, else `json`",
     )
+    log_levels: dict[str, str] = _read(
+        "OTELKIT_LOG_LEVELS",
+        by=parse.log_levels,
+        default={},
+        says="per logger: `uvicorn.access=WARNING,app=DEBUG`",
+    )
+    log_file: str | None = _read(
+        "OTELKIT_LOG_FILE",
+        by=parse.text,
+        says="also write JSON lines to this file, rotating at 50 MiB, five kept",
+    )
+    log_rate_limit: int | None = _read(
+        "OTELKIT_LOG_RATE_LIMIT",
+        by=parse.integer(1),
+        says="identical lines a minute; further ones are only counted",
+    )
 
     # --- What is instrumented, and how it behaves
     instrument: str | tuple[str, ...] = _read(
