@@ -1,0 +1,57 @@
+"""What ``setup()`` hands to the rest of the package, and what ``shutdown()`` undoes there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otelkit import _call, context, integrations, logs, pricing, redaction
+from otelkit.errors import ConfigError
+from otelkit.settings import Settings
+
+
+def configure(settings: Settings, *, sampler_follows_parent: bool) -> list[str]:
+    """Gives everyone the settings; returns what of them could not be used, a text each."""
+    problems = redaction.configure(settings.redact_keys, settings.redact_patterns)
+    _call.configure(settings, sampler_follows_parent=sampler_follows_parent)
+    context.configure(settings)
+    if settings.prices:
+        try:
+            pricing.load(settings.prices)
+        except ConfigError as error:
+            problems.append(f"OTELKIT_PRICES: {error}")
+    return problems
+
+
+def install(settings: Settings, logger_provider: Any) -> list[str]:
+    """Installs logs and instrumentation; returns what could not be installed, a text each.
+
+    Args:
+        settings: What was decided.
+        logger_provider: Where log records go; ``None`` when logs are off.
+    """
+    problems = logs.install(settings, logger_provider)
+    problems += integrations.instrument(settings.instrument, trust_inbound=settings.trust_inbound)
+    return problems
+
+
+def uninstall() -> None:
+    """Undoes :func:`install`."""
+    integrations.uninstrument()
+    logs.uninstall()
+
+
+def instrument(app: Any, engine: Any) -> None:
+    """Instruments an application and an engine, where given.
+
+    Raises:
+        ConfigError: One of them is of another kind.
+        MissingExtraError: FastAPI or SQLAlchemy is not installed.
+    """
+    if app is not None:
+        from otelkit.integrations.fastapi import instrument_fastapi
+
+        instrument_fastapi(app)
+    if engine is not None:
+        from otelkit.integrations.sqlalchemy import instrument_sqlalchemy
+
+        instrument_sqlalchemy(engine)

@@ -1,0 +1,118 @@
+"""OTLP: items encoded by the stock encoders, and split below the size that receivers accept.
+
+The stock exporters return no more than success or failure, retry as long as they like, and drop a
+batch that is too large as a whole; so what happens around the encoders is here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from otelkit import _http
+from otelkit._split import LEAVES, count, halve
+from otelkit.export import Answer, Batch
+from otelkit.settings import Otlp
+
+LARGEST_REQUEST = 4_000_000  # bytes; gRPC servers refuse more than 4 MiB unless told otherwise
+
+_ENCODE: dict[str, Callable[[Any], Message]] = {
+    "traces": encode_spans,
+    "logs": encode_logs,
+    "metrics": lambda items: encode_metrics(items[0]),
+}
+_REQUEST = {
+    "traces": ExportTraceServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+    "logs": ExportLogsServiceRequest,
+}
+_RESPONSE = {
+    "traces": (ExportTraceServiceResponse, "rejected_spans"),
+    "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
+    "logs": (ExportLogsServiceResponse, "rejected_log_records"),
+}
+
+
+class OtlpExporter(ABC):
+    """Encodes one signal; how it is sent is a subclass's.
+
+    Args:
+        signal: ``traces``, ``metrics`` or ``logs``.
+        destination: Address, headers and the rest, as :meth:`Settings.otlp` gives them.
+    """
+
+    def __init__(self, signal: str, destination: Otlp) -> None:
+        self.endpoint = _http.shown(destination.endpoint)
+        self._signal = signal
+        self._resource: Resource | None = None
+
+    @abstractmethod
+    def send(self, batch: Batch, timeout: float) -> Answer:
+        """Sends one request within ``timeout`` seconds. Never raises."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forgets the connection: a forked child must not use its parent's."""
+
+    def speak_as(self, resource: Resource | None) -> None:
+        """Takes the resource to send in place of what the items say; ``None`` leaves theirs."""
+        self._resource = resource
+
+    def prepare(self, items: Sequence[Any]) -> tuple[list[Batch], int]:
+        """Encodes ``items`` into requests of at most 4 MB; what defies encoding is left out."""
+        try:
+            message = _ENCODE[self._signal](items)
+        except Exception:
+            if len(items) <= 1:
+                return [], len(items)
+            middle = len(items) // 2
+            first, lost = self.prepare(items[:middle])
+            second, more = self.prepare(items[middle:])
+            return first + second, lost + more
+        if self._resource is not None:
+            for group in getattr(message, LEAVES[self._signal][0]):
+                group.resource.CopyFrom(self._resource)
+        return list(self._sized(message)), 0
+
+    def _sized(self, message: Message) -> list[Batch]:
+        if message.ByteSize() > LARGEST_REQUEST:
+            parts = halve(message, self._signal)
+            if parts:
+                return [batch for part in parts for batch in self._sized(part)]
+        items = count(message, self._signal)
+        return [Batch(items, message.SerializeToString())] if items else []
+
+    def halve(self, batch: Batch) -> list[Batch]:
+        """``batch`` as two requests, or nothing when it holds a single item."""
+        parts = halve(_REQUEST[self._signal].FromString(batch.payload), self._signal)
+        return [Batch(count(part, self._signal), part.SerializeToString()) for part in parts]
+
+    def accepted(self, body: bytes) -> Answer:
+        """A success may refuse some of the items; a body of another kind is taken for none."""
+        kind, field = _RESPONSE[self._signal]
+        try:
+            partial = kind.FromString(body).partial_success
+        except DecodeError:
+            return Answer("sent")
+        rejected = getattr(partial, field)
+        error = f"refused {rejected}: {partial.error_message}" if rejected else ""
+        return Answer("sent", error, rejected=rejected)
