@@ -1,0 +1,139 @@
+"""What of a call's arguments and result is written on its span: one function a side.
+
+Content follows the capture mode: ``off`` nothing; ``metadata`` types and lengths, nothing encoded;
+``redacted`` and ``full`` bounded JSON, without and with secrets.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry.trace import Span
+from opentelemetry.util.types import AttributeValue
+
+from otelkit import capture, semconv
+
+if TYPE_CHECKING:
+    from otelkit.settings import Settings
+
+
+class Side(NamedTuple):
+    """The attribute names of one side, input or output."""
+
+    value: str
+    size: str
+    truncated: str
+    type: str
+    length: str
+
+
+INPUT = Side(
+    semconv.INPUT,
+    semconv.INPUT_SIZE,
+    semconv.INPUT_TRUNCATED,
+    semconv.INPUT_TYPE,
+    semconv.INPUT_LENGTH,
+)
+OUTPUT = Side(
+    semconv.OUTPUT,
+    semconv.OUTPUT_SIZE,
+    semconv.OUTPUT_TRUNCATED,
+    semconv.OUTPUT_TYPE,
+    semconv.OUTPUT_LENGTH,
+)
+TOOL_INPUT = INPUT._replace(value=semconv.TOOL_CALL_ARGUMENTS)
+TOOL_OUTPUT = OUTPUT._replace(value=semconv.TOOL_CALL_RESULT)
+
+mode = "metadata"
+max_bytes = 8192
+
+
+def configure(settings: Settings) -> None:
+    """Take over the capture mode and budget that ``setup()`` decided."""
+    global mode, max_bytes
+    mode, max_bytes = settings.capture, settings.capture_max_bytes
+
+
+class Parameters(NamedTuple):
+    """What is known of a function's parameters before it is called."""
+
+    names: tuple[str, ...]  # positional ones, in order, without self or cls
+    skip_first: bool  # self or cls comes first
+    variadic: str  # the name of *args
+    defaults: Mapping[str, Any]
+
+
+def parameters(function: Any) -> Parameters:
+    """The parameters of ``function``; none where it does not tell."""
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return Parameters((), False, "args", {})
+    positional = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    skip_first = bool(positional) and positional[0] in ("self", "cls")
+    return Parameters(
+        names=tuple(positional[skip_first:]),
+        skip_first=skip_first,
+        variadic=next((p.name for p in found if p.kind is p.VAR_POSITIONAL), "args"),
+        defaults={p.name: p.default for p in found if p.default is not p.empty},
+    )
+
+
+def write_input(
+    span: Span,
+    mode: str,
+    side: Side,
+    known: Parameters,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> None:
+    """Write a call's arguments on ``span``; a call without any writes nothing."""
+    given = args[1:] if known.skip_first else args
+    if not given and not kwargs:
+        return
+    if mode == "metadata":
+        values = (*given, *kwargs.values())
+        if len(values) == 1:
+            _describe(span, side, values[0])
+        else:
+            span.set_attribute(side.type, ", ".join(type(value).__name__ for value in values))
+        return
+    encoded = capture.encode_call(
+        known.names,
+        args,
+        kwargs,
+        skip_first=known.skip_first,
+        variadic=known.variadic,
+        max_bytes=max_bytes,
+        redact=mode == "redacted",
+    )
+    _write(span, side, encoded)
+
+
+def write_output(span: Span, mode: str, side: Side, result: Any) -> None:
+    """Write a call's result on ``span``; None writes nothing."""
+    if result is None:
+        return
+    if mode == "metadata":
+        _describe(span, side, result)
+    else:
+        _write(span, side, capture.encode(result, max_bytes=max_bytes, redact=mode == "redacted"))
+
+
+def _describe(span: Span, side: Side, value: Any) -> None:
+    name, length = capture.describe(value)
+    if length is None:
+        span.set_attribute(side.type, name)
+    else:
+        span.set_attributes({side.type: name, side.length: length})
+
+
+def _write(span: Span, side: Side, encoded: capture.Encoded) -> None:
+    attributes: dict[str, AttributeValue] = {side.value: encoded.text}
+    if encoded.truncated:
+        attributes[side.truncated] = True
+    else:
+        attributes[side.size] = encoded.size
+    span.set_attributes(attributes)

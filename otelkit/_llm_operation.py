@@ -1,0 +1,161 @@
+"""What is said of an LLM call before it runs: the decorator's arguments, and the request's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import AttributeValue
+
+from otelkit import instruments, semconv
+from otelkit._call import Operation, present, remember, state
+from otelkit._llm_call import LlmCall, UntracedLlmCall
+from otelkit.context import Scope, scope
+from otelkit.usage import Reply
+
+_MODEL_ARGUMENTS = ("model", "model_id", "modelId", "model_name")
+_REQUEST_ARGUMENTS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "temperature": (semconv.REQUEST_TEMPERATURE, (int, float)),
+    "top_p": (semconv.REQUEST_TOP_P, (int, float)),
+    "max_tokens": (semconv.REQUEST_MAX_TOKENS, (int,)),
+    "max_completion_tokens": (semconv.REQUEST_MAX_TOKENS, (int,)),
+    "max_output_tokens": (semconv.REQUEST_MAX_TOKENS, (int,)),
+    "seed": (semconv.REQUEST_SEED, (int,)),
+    "stream": (semconv.REQUEST_STREAM, (bool,)),
+}
+_MESSAGE_ARGUMENTS = ("messages", "input", "contents", "prompt")
+_SYSTEM_ARGUMENTS = ("system", "instructions", "system_instruction")
+
+
+class LlmOperation(Operation):
+    """What ``traced_llm`` says of its calls.
+
+    Args:
+        operation: ``gen_ai.operation.name``.
+        provider: ``gen_ai.provider.name``; None if unknown until the response.
+        model: ``gen_ai.request.model`` where the call's arguments do not name one.
+        attributes: As for :class:`Operation`.
+        capture: As for :class:`Operation`.
+        span_name: Instead of ``{operation} {model}``.
+    """
+
+    untraced = UntracedLlmCall()
+
+    def __init__(
+        self,
+        operation: str,
+        provider: str | None,
+        model: str | None,
+        attributes: Mapping[str, AttributeValue],
+        *,
+        capture: str | None = None,
+        span_name: str | None = None,
+    ) -> None:
+        fixed = {semconv.OPERATION_NAME: operation, semconv.PROVIDER_NAME: provider, **attributes}
+        super().__init__(
+            "llm", model or operation, operation, present(fixed), capture=capture,
+            span_kind=SpanKind.CLIENT,
+        )  # fmt: skip
+        self.operation = operation
+        self.provider = provider
+        self.model = model
+        self._fixed_name = span_name
+
+    def _begin(self, parent: Context, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LlmCall:
+        around = scope(parent)
+        given = dict(self._given(args, kwargs))
+        model = next((given[m] for m in _MODEL_ARGUMENTS if type(given.get(m)) is str), self.model)
+        name, attributes = self._start(model, around)
+        if request := _request_attributes(given):
+            attributes = {**attributes, **request}
+        span = state.tracer.start_span(name, parent, self.span_kind, attributes)
+        context = trace.set_span_in_context(span, parent)
+        call = LlmCall(self, span, context, around, model)
+        if given and span.is_recording():
+            self._write_request(call, given, args, kwargs)
+        return call
+
+    def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The call's arguments by name, defaults of the signature included."""
+        known = self.parameters
+        yield from known.defaults.items()
+        yield from zip(known.names, args[1:] if known.skip_first else args, strict=False)
+        yield from kwargs.items()
+
+    def _start(self, model: str | None, around: Scope) -> tuple[str, dict[str, AttributeValue]]:
+        """Span name and the attributes that are the same for every call like this one."""
+        key: Any = (model, around.workflow, around.agent)
+        found: Any = self._span_sets.get(key)
+        if found is None:
+            more = {
+                semconv.REQUEST_MODEL: model,
+                semconv.WORKFLOW_NAME: around.workflow,
+                semconv.AGENT_NAME: around.agent,
+            }
+            name = f"{self.operation} {model}" if model else self.operation
+            found = self._fixed_name or name, {**self.attributes, **present(more)}
+            remember(self._span_sets, key, found)
+        return found  # type: ignore[no-any-return]
+
+    def _write_request(
+        self, call: LlmCall, given: Mapping[str, Any], args: Any, kwargs: Mapping[str, Any]
+    ) -> None:
+        if call.capture not in ("redacted", "full"):
+            self.write_input(call, args, kwargs)
+            return
+        sent = next((given[n] for n in _MESSAGE_ARGUMENTS if given.get(n) is not None), None)
+        messages = call.encode_messages(sent)
+        if messages is None:
+            self.write_input(call, args, kwargs)
+        else:
+            call.span.set_attribute(semconv.INPUT_MESSAGES, messages)
+        system = next((given[n] for n in _SYSTEM_ARGUMENTS if given.get(n) is not None), None)
+        if system is not None:
+            call.span.set_attribute(semconv.SYSTEM_INSTRUCTIONS, call.encode_system(system))
+
+    def llm_attributes(
+        self, around: Scope, model: str | None, reply: Reply, outcome: str, error_type: str | None
+    ) -> dict[str, AttributeValue]:
+        """The metric attributes of a call: a closed list, ids never."""
+        provider = self.provider or reply.provider
+        key = (
+            around.workflow, around.agent, provider, model, reply.model, outcome, error_type
+        )  # fmt: skip
+        found = self._metric_sets.get(key)
+        if found is None:
+            found = present(
+                {
+                    semconv.OPERATION_NAME: self.operation,
+                    semconv.PROVIDER_NAME: provider,
+                    semconv.REQUEST_MODEL: model,
+                    semconv.RESPONSE_MODEL: reply.model,
+                    semconv.AGENT_NAME: around.agent,
+                    semconv.WORKFLOW_NAME: around.workflow,
+                    semconv.OUTCOME: outcome,
+                    semconv.ERROR_TYPE: error_type,
+                }
+            )
+            remember(self._metric_sets, key, found)
+        return found
+
+    def totals_key(self, around: Scope, model: str | None, reply: Reply) -> instruments.Key:
+        """The series of tokens and cost that a call belongs to."""
+        attributes = {
+            semconv.PROVIDER_NAME: self.provider or reply.provider,
+            semconv.REQUEST_MODEL: model or reply.model,
+            semconv.AGENT_NAME: around.agent,
+            semconv.WORKFLOW_NAME: around.workflow,
+        }
+        return tuple((name, value) for name, value in attributes.items() if value is not None)
+
+
+def _request_attributes(given: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    found = {}
+    for argument, (name, types) in _REQUEST_ARGUMENTS.items():
+        # Exact types: a bool is no temperature, and a client's NOT_GIVEN marker is no number.
+        if argument in given and type(given[argument]) in types:
+            found[name] = given[argument]
+    return found

@@ -1,0 +1,109 @@
+"""What every decorator is: applied to functions, methods, classes and objects, or entered."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Generic, TypeVar, Union, cast
+
+from opentelemetry.trace import Span
+
+from otelkit import _content
+from otelkit._call import Call, Operation
+from otelkit._entered import Entered
+from otelkit._llm_call import LlmCall
+from otelkit._wrap import wrap
+from otelkit.errors import ConfigError
+
+Target = Union[Callable[..., Any], "staticmethod[Any, Any]", "classmethod[Any, Any, Any]"]
+T = TypeVar("T", bound=Target)
+Given = TypeVar("Given", Span, LlmCall)  # what `as` gives in a with statement
+
+
+class Traced(Generic[Given]):
+    """A decorator and a context manager; made by the functions of this module.
+
+    May decorate many functions and be entered many times, nested and concurrently.
+    """
+
+    def __init__(
+        self, make: Callable[[str], Operation], name: str | None, method: str | None = None
+    ) -> None:
+        self._make = make
+        self._name = name
+        self._method = method
+        self._operation: Operation | None = None
+        self._entered: Entered[Call | None] = Entered()
+
+    def __call__(self, target: T) -> T:
+        """Decorate ``target``, and return something of the same kind and signature."""
+        if isinstance(target, (staticmethod, classmethod)):
+            return cast("T", type(target)(self(target.__func__)))
+        if isinstance(target, type):
+            return cast("T", self._decorate_class(target))
+        if not callable(target):
+            raise ConfigError(f"cannot trace {type(target).__name__!r}: it is not callable")
+        operation = self._make(self._name or _name_of(target))
+        operation.parameters = _content.parameters(target)
+        return cast("T", wrap(target, operation.begin))
+
+    def _decorate_class(self, target: type) -> type:
+        candidates = [self._method] if self._method else ["run", "__call__"]
+        method = next((name for name in candidates if name in dir(target)), None)
+        if method is None:
+            wanted = " or ".join(str(name) for name in candidates)
+            raise ConfigError(f"{target.__name__} has no {wanted}; name a method with method=")
+        named = Traced[Given](self._make, self._name or target.__name__)
+        setattr(target, method, named(inspect.getattr_static(target, method)))
+        return target
+
+    def _begin(self) -> Call | None:
+        if self._operation is None:
+            self._operation = self._make(self._name or "block")
+        return self._operation.begin()
+
+    def _end(self, call: Call | None, error: BaseException | None) -> None:
+        if call is None:
+            return
+        if error is None:
+            call.succeed()
+        else:
+            call.fail(error)
+
+    def __enter__(self) -> Given:
+        call = self._begin()
+        self._entered.push(call)
+        return self._given(call)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end(self._entered.pop(), error)
+
+    async def __aenter__(self) -> Given:
+        call = self._begin()
+        self._entered.push(call)
+        return self._given(call)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end(self._entered.pop(), error)
+
+    def _given(self, call: Call | None) -> Given:
+        operation = self._operation
+        return cast("Given", call.given if call is not None else operation and operation.untraced)
+
+
+def _name_of(target: Any) -> str:
+    while isinstance(target, functools.partial):
+        target = target.func
+    return str(getattr(target, "__name__", None) or type(target).__name__)

@@ -1,0 +1,44 @@
+"""The command line: ``otelkit COMMAND``, or ``python -m otelkit COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from otelkit.errors import OtelkitError
+
+# One module a command, imported only when its command is given or help is asked for.
+COMMANDS = {
+    "view": "receive telemetry and show it in the browser, nothing else needed",
+    "demo": "run an example agent service and show what otelkit sees of it",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The words after ``otelkit``; those of the process by default.
+
+    Returns:
+        The exit code: 0 if all went well, 1 if the command found something wrong, 2 if it could
+        not run as asked.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="otelkit", description="OpenTelemetry for LLM backends.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if words[:1] == [name]:
+            module = importlib.import_module(f"otelkit.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    arguments = parser.parse_args(words)
+    try:
+        code: int = arguments.run(arguments)
+    except OtelkitError as error:
+        print(f"otelkit: {error}", file=sys.stderr)
+        return 2
+    return code

@@ -1,0 +1,176 @@
+"""What is in scope: names inherited from enclosing decorators, and what ``bind()`` holds.
+
+Both live in OpenTelemetry's own context, so they travel wherever a span's context does: across
+``await``, tasks, and (with the threading instrumentation) threads.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Mapping, Sequence
+from contextvars import Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry import baggage
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context, create_key
+
+from otelkit import semconv
+from otelkit._entered import Entered
+from otelkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from otelkit._call import LlmCall
+    from otelkit.settings import Settings
+
+_SCOPE_KEY = create_key("otelkit-scope")
+_BOUND_KEY = create_key("otelkit-bound")
+_BAGGAGE_NAMES = (semconv.USER_ID, semconv.CONVERSATION_ID, semconv.REQUEST_ID, semconv.TAGS)
+
+_propagate = False
+
+
+class Scope(NamedTuple):
+    """The enclosing workflow and agent by name, and the enclosing LLM call."""
+
+    workflow: str | None = None
+    agent: str | None = None
+    llm: LlmCall | None = None
+
+
+_NO_SCOPE = Scope()
+_NOTHING: Mapping[str, Any] = {}
+
+
+def configure(settings: Settings) -> None:
+    """Take over what ``setup()`` decided: whether bound values travel as W3C baggage."""
+    global _propagate
+    _propagate = settings.baggage
+
+
+def scope(context: Context) -> Scope:
+    """The scope that ``context`` holds; empty outside every decorator."""
+    return context.get(_SCOPE_KEY, _NO_SCOPE)  # type: ignore[return-value]
+
+
+def with_scope(new: Scope, context: Context) -> Context:
+    """A copy of ``context`` with ``new`` as its scope."""
+    return otel_context.set_value(_SCOPE_KEY, new, context)
+
+
+def bound(context: Context | None = None) -> Mapping[str, Any]:
+    """The attributes that ``bind()`` put in scope, and with baggage on, those of the caller.
+
+    Args:
+        context: Where to look; the current context by default.
+
+    Returns:
+        Attribute names and values, ready for a span or a log record; not to be changed.
+    """
+    context = otel_context.get_current() if context is None else context
+    own: Mapping[str, Any] = context.get(_BOUND_KEY, _NOTHING)  # type: ignore[assignment]
+    if not _propagate:
+        return own
+    carried = baggage.get_all(context)
+    inherited = {name: carried[name] for name in _BAGGAGE_NAMES if name in carried}
+    if isinstance(tags := inherited.get(semconv.TAGS), str):
+        inherited[semconv.TAGS] = tuple(tags.split(","))
+    return {**inherited, **own} if inherited else own
+
+
+class bind:
+    """Put a user, a session, a request id and tags on all spans and logs inside.
+
+    A context manager, sync and async. Values given inside another ``bind()`` win over the outer
+    ones; tags add up. With ``OTELKIT_BAGGAGE=true`` they also travel to called services as W3C
+    baggage, which every service on the way can read.
+
+    Args:
+        user_id: Written as ``user.id``.
+        session_id: Written as ``gen_ai.conversation.id``.
+        request_id: Written as ``otelkit.request.id``.
+        tags: Written as ``otelkit.tags``.
+
+    Raises:
+        ConfigError: ``tags`` is a single string instead of a list of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        request_id: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> None:
+        if isinstance(tags, str):
+            raise ConfigError(f'bind(tags={tags!r}): expected a list, such as tags=["{tags}"]')
+        given = {
+            semconv.USER_ID: user_id,
+            semconv.CONVERSATION_ID: session_id,
+            semconv.REQUEST_ID: request_id,
+        }
+        self._values = {name: str(value) for name, value in given.items() if value is not None}
+        self._tags = tuple(str(tag) for tag in tags)
+        self._tokens: Entered[Token[Context]] = Entered()
+
+    def _attach(self) -> Token[Context]:
+        context = otel_context.get_current()
+        values = {**bound(context), **self._values}
+        if self._tags:
+            values[semconv.TAGS] = (*values.get(semconv.TAGS, ()), *self._tags)
+        context = otel_context.set_value(_BOUND_KEY, values, context)
+        if _propagate:
+            for name, value in values.items():
+                text = ",".join(value) if isinstance(value, tuple) else value
+                context = baggage.set_baggage(name, text, context)
+        return attach(context)
+
+    def __enter__(self) -> None:
+        self._tokens.push(self._attach())
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        detach(self._tokens.pop())
+
+    async def __aenter__(self) -> None:
+        self._tokens.push(self._attach())
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        detach(self._tokens.pop())
+
+
+def attach(context: Context) -> Token[Context]:
+    """Make ``context`` the current one; give the token back to :func:`detach`."""
+    return otel_context.attach(context)
+
+
+def detach(token: Token[Context]) -> None:
+    """Undo :func:`attach`; quietly nothing where the token belongs to another task's context.
+
+    That happens to a coroutine closed by the garbage collector. The API's own ``detach`` logs an
+    error with a traceback then, although there is nothing left to restore.
+    """
+    try:
+        token.var.reset(token)
+    except ValueError:
+        pass
+    except AttributeError:  # a runtime context of another kind (OTEL_PYTHON_CONTEXT)
+        otel_context.detach(token)
+
+
+def isolated(context: Context) -> contextvars.Context:
+    """A copy of the current ``contextvars`` context in which ``context`` is the current one."""
+    copy = contextvars.copy_context()
+    copy.run(attach, context)
+    return copy

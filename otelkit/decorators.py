@@ -1,0 +1,377 @@
+"""The decorators: ``traced``, ``traced_workflow``, ``_stage``, ``_agent``, ``_tool``, ``_llm``.
+
+Each works bare, with arguments, and as a context manager (sync and async), on functions of every
+kind, on static and class methods, on ``functools.partial`` and other callable objects, and on
+classes. Spans and attributes are those of the GenAI conventions, see :mod:`otelkit.semconv`.
+They need only the OpenTelemetry API: until an application calls ``setup()`` they do nothing.
+
+Options they share:
+
+- ``name``: of the workflow, stage, agent, tool or span; the function's (or class's) name by default.
+- ``attributes``: written on every span, beside those of the conventions.
+- ``capture``: ``"off"``, ``"metadata"``, ``"redacted"`` or ``"full"``; ``OTELKIT_CAPTURE`` by default.
+
+All raise :class:`~otelkit.errors.ConfigError` at decoration if an option cannot be used, and
+nothing at all when the decorated function is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar, overload
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace import Span, SpanKind
+from opentelemetry.util.types import AttributeValue
+
+from otelkit import semconv
+from otelkit._call import Operation, present
+from otelkit._call import configure as configure
+from otelkit._llm_call import LlmCall
+from otelkit._llm_operation import LlmOperation
+from otelkit._traced import Target, Traced
+from otelkit.context import scope
+from otelkit.errors import ConfigError
+from otelkit.usage import Usage
+
+Capture = Literal["off", "metadata", "redacted", "full"]
+Attributes = Mapping[str, AttributeValue]
+T = TypeVar("T", bound=Target)
+
+
+@overload
+def traced(target: T, /) -> T: ...
+@overload
+def traced(
+    target: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+) -> Traced[Span]: ...
+def traced(
+    target: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+) -> Any:
+    """Trace a function or a block as a plain internal span, named after the function.
+
+    Args:
+        target: The function, or the name.
+        name: See the module's shared options, as ``attributes`` and ``capture``.
+        attributes: See above.
+        capture: See above.
+    """
+
+    def make(name: str) -> Operation:
+        return Operation("plain", name, name, attributes or {}, capture=capture)
+
+    return _traced(make, target, name, attributes, capture)
+
+
+@overload
+def traced_workflow(target: T, /) -> T: ...
+@overload
+def traced_workflow(
+    target: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Traced[Span]: ...
+def traced_workflow(
+    target: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Any:
+    """Trace a whole workflow: span ``invoke_workflow {name}``, and its duration as a metric.
+
+    Stages, agents and LLM calls inside inherit its name.
+
+    Args:
+        target: The function, class or name.
+        name: See the module's shared options, as ``attributes`` and ``capture``.
+        attributes: See above.
+        capture: See above.
+        method: Of a class, the method that runs; ``run``, else ``__call__``, by default.
+    """
+
+    def make(name: str) -> Operation:
+        own = {semconv.OPERATION_NAME: semconv.OPERATION_WORKFLOW, semconv.WORKFLOW_NAME: name}
+        span_name = f"{semconv.OPERATION_WORKFLOW} {name}"
+        return Operation(
+            "workflow", name, span_name, {**own, **(attributes or {})}, capture=capture
+        )
+
+    return _traced(make, target, name, attributes, capture, method)
+
+
+@overload
+def traced_stage(target: T, /) -> T: ...
+@overload
+def traced_stage(
+    target: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Traced[Span]: ...
+def traced_stage(
+    target: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Any:
+    """Trace a stage of a workflow: span ``stage {name}``, and its duration as a metric.
+
+    Args:
+        target: The function, class or name.
+        name: See the module's shared options, as ``attributes`` and ``capture``.
+        attributes: See above.
+        capture: See above.
+        method: As for :func:`traced_workflow`.
+    """
+
+    def make(name: str) -> Operation:
+        own = {semconv.STAGE_NAME: name, **(attributes or {})}
+        return Operation("stage", name, f"stage {name}", own, capture=capture)
+
+    return _traced(make, target, name, attributes, capture, method)
+
+
+@overload
+def traced_agent(target: T, /) -> T: ...
+@overload
+def traced_agent(
+    target: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    id: str | None = None,
+    description: str | None = None,
+    version: str | None = None,
+    remote: bool = False,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Traced[Span]: ...
+def traced_agent(
+    target: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    id: str | None = None,
+    description: str | None = None,
+    version: str | None = None,
+    remote: bool = False,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Any:
+    """Trace an agent: span ``invoke_agent {name}``, and its duration as a metric.
+
+    LLM calls and tools inside inherit its name, so tokens and cost can be read by agent.
+
+    Args:
+        target: The function, class or name.
+        name: See the module's shared options, as ``attributes`` and ``capture``.
+        id: ``gen_ai.agent.id``.
+        description: ``gen_ai.agent.description``.
+        version: ``gen_ai.agent.version``.
+        remote: The agent runs in another service; the span's kind is CLIENT then.
+        attributes: See above.
+        capture: See above.
+        method: As for :func:`traced_workflow`; other methods of the class are left alone.
+    """
+
+    def make(name: str) -> Operation:
+        own = {
+            semconv.OPERATION_NAME: semconv.OPERATION_AGENT,
+            semconv.AGENT_NAME: name,
+            semconv.AGENT_ID: id,
+            semconv.AGENT_DESCRIPTION: description,
+            semconv.AGENT_VERSION: version,
+            **(attributes or {}),
+        }
+        kind = SpanKind.CLIENT if remote else SpanKind.INTERNAL
+        span_name = f"{semconv.OPERATION_AGENT} {name}"
+        return Operation("agent", name, span_name, present(own), capture=capture, span_kind=kind)
+
+    return _traced(make, target, name, attributes, capture, method)
+
+
+@overload
+def traced_tool(target: T, /) -> T: ...
+@overload
+def traced_tool(
+    target: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    type: Literal["function", "extension", "datastore"] = "function",
+    description: str | None = None,
+    call_id: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Traced[Span]: ...
+def traced_tool(
+    target: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    type: Literal["function", "extension", "datastore"] = "function",
+    description: str | None = None,
+    call_id: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Any:
+    """Trace a tool of an agent: span ``execute_tool {name}``, and its duration as a metric.
+
+    Args:
+        target: The function, class or name.
+        name: See the module's shared options, as ``attributes`` and ``capture``.
+        type: ``gen_ai.tool.type``.
+        description: ``gen_ai.tool.description``.
+        call_id: ``gen_ai.tool.call.id``, the id that the model gave this call.
+        attributes: See above.
+        capture: See above.
+        method: As for :func:`traced_workflow`.
+    """
+
+    def make(name: str) -> Operation:
+        own = {
+            semconv.OPERATION_NAME: semconv.OPERATION_TOOL,
+            semconv.TOOL_NAME: name,
+            semconv.TOOL_TYPE: type,
+            semconv.TOOL_DESCRIPTION: description,
+            semconv.TOOL_CALL_ID: call_id,
+            **(attributes or {}),
+        }
+        span_name = f"{semconv.OPERATION_TOOL} {name}"
+        return Operation("tool", name, span_name, present(own), capture=capture)
+
+    return _traced(make, target, name, attributes, capture, method)
+
+
+@overload
+def traced_llm(target: T, /) -> T: ...
+@overload
+def traced_llm(
+    target: str | None = None,
+    /,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    operation: str = semconv.OPERATION_CHAT,
+    name: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Traced[LlmCall]: ...
+def traced_llm(
+    target: Any = None,
+    /,
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    operation: str = semconv.OPERATION_CHAT,
+    name: str | None = None,
+    attributes: Attributes | None = None,
+    capture: Capture | None = None,
+    method: str | None = None,
+) -> Any:
+    """Trace a call of a language model: span ``{operation} {model}``, tokens, cost and metrics.
+
+    Usage, model, id and finish reasons come out of what the function returns or yields: a response
+    or a stream of any client that :mod:`otelkit.usage` knows, or a ``(result, usage)`` tuple. A
+    returned stream is handed on as it is and ends the span when it ends. For anything else there
+    are ``call.record(response)`` in a ``with`` block and :func:`record_usage`. Request attributes
+    are read from the arguments: ``model``, ``temperature``, ``top_p``, ``max_tokens``, ``seed``,
+    ``stream``, ``messages``.
+
+    Args:
+        target: The function, class, or name.
+        provider: ``gen_ai.provider.name``, such as ``"openai"``; by default the response's.
+        model: The requested model, where the call has no argument ``model``.
+        operation: ``chat``, ``text_completion``, ``generate_content`` or ``embeddings``.
+        name: The span's name instead of ``{operation} {model}``.
+        attributes: See the module's shared options, as ``capture``.
+        capture: See above.
+        method: As for :func:`traced_workflow`.
+    """
+    fixed_name = target if isinstance(target, str) else name
+
+    def make(_: str) -> Operation:
+        return LlmOperation(
+            operation, provider, model, attributes or {}, capture=capture, span_name=fixed_name
+        )
+
+    return _traced(make, target, name, attributes, capture, method)
+
+
+def record_usage(
+    *,
+    input_tokens: int = 0,
+    output_tokens: int = 0,
+    cache_read_tokens: int = 0,
+    cache_write_tokens: int = 0,
+    reasoning_tokens: int = 0,
+    cost: float | None = None,
+) -> None:
+    """Add tokens to the LLM call that is running, for clients that otelkit cannot read.
+
+    Outside of :func:`traced_llm` there is no call to add to, and nothing happens.
+
+    Args:
+        input_tokens: All that went in, cached ones included.
+        output_tokens: All that came out, reasoning included.
+        cache_read_tokens: The part of the input read from the provider's cache.
+        cache_write_tokens: The part of the input written to it.
+        reasoning_tokens: The part of the output that was reasoning.
+        cost: In USD, if the provider reports it.
+    """
+    call = scope(otel_context.get_current()).llm
+    if call is not None:
+        call.record_usage(
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cache_read_tokens=cache_read_tokens,
+            cache_write_tokens=cache_write_tokens,
+            reasoning_tokens=reasoning_tokens,
+            cost=cost,
+        )
+
+
+def _traced(
+    make: Callable[[str], Operation],
+    target: Any,
+    name: str | None,
+    attributes: Any,
+    capture: Any,
+    method: str | None = None,
+) -> Any:
+    """Decorate ``target`` at once (bare), or give a decorator of that name."""
+    if capture not in (None, "off", "metadata", "redacted", "full"):
+        raise ConfigError(f"capture={capture!r}: expected off, metadata, redacted or full")
+    if attributes is not None and not isinstance(attributes, Mapping):
+        raise ConfigError(f"attributes={attributes!r}: expected a mapping of names to values")
+    if target is None or isinstance(target, str):
+        return Traced[Any](make, target or name, method)
+    return Traced[Any](make, name, method)(target)

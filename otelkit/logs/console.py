@@ -1,0 +1,117 @@
+"""The console: our handler on the root logger, and our format for the handlers of others."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO, TypeGuard
+
+from otelkit.logs import servers
+from otelkit.logs.formatters import DetailedFormatter, JsonFormatter
+from otelkit.logs.quiet import QuietHandler
+from otelkit.settings import Settings
+
+
+class ConsoleHandler(QuietHandler, logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to whatever ``sys.stderr`` is, except what another console handler has written."""
+
+    output = "the console"
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write ``record`` unless a handler between its logger and the root has."""
+        if sys.stderr is not None and not self._written(record):
+            super().emit(record)
+
+    def _written(self, record: logging.LogRecord) -> bool:
+        logger: logging.Logger | None = logging.getLogger(record.name)
+        while logger is not None:
+            for handler in logger.handlers:
+                if handler is not self and is_console(handler) and handler.level <= record.levelno:
+                    return True
+            logger = logger.parent if logger.propagate else None
+        return False
+
+
+class Console:
+    """What ``OTELKIT_LOG_FORMAT`` says of the console, and how it was before.
+
+    A format that is given applies to every console handler of the application and of its server.
+    Without one, our handler is added where the root logger has none, and then servers follow it.
+    """
+
+    def __init__(self, settings: Settings, service: str) -> None:
+        self._settings = settings
+        self._service = service
+        self._given = settings.log_format in ("json", "detailed")
+        self._handler: ConsoleHandler | None = None
+        self._before: dict[logging.StreamHandler[TextIO], logging.Formatter | None] = {}
+
+    def attach(self) -> None:
+        """Add our handler to the root logger, and give the others our format."""
+        if self._settings.log_format == "off":
+            return
+        if self._given or not logging.root.handlers:
+            self._handler = ConsoleHandler()
+            self._handler.setFormatter(self._formatter(sys.stderr))
+            logging.root.addHandler(self._handler)
+        loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+        for logger in loggers:
+            if isinstance(logger, logging.Logger):
+                for handler in logger.handlers:
+                    self.added(logger, handler)
+
+    def keep(self) -> None:
+        """Put our handler back where the application's own configuration removed it."""
+        if self._handler is not None and self._handler not in logging.root.handlers:
+            logging.root.addHandler(self._handler)
+
+    def added(self, logger: logging.Logger, handler: logging.Handler) -> None:
+        """Give ``handler``, now one of ``logger``'s, our format, if the format applies to it."""
+        applies = self._given or (self._handler and logger.name in servers.LOGGERS)
+        if applies and handler is not self._handler and is_console(handler):
+            self._before.setdefault(handler, handler.formatter)
+            handler.setFormatter(self._formatter(handler.stream))
+
+    def detach(self) -> None:
+        """Leave the console as it was."""
+        if self._handler is not None:
+            logging.root.removeHandler(self._handler)
+            self._handler.close()
+            self._handler = None
+        for handler, formatter in self._before.items():
+            if isinstance(handler.formatter, (JsonFormatter, DetailedFormatter)):
+                handler.setFormatter(formatter)
+        self._before.clear()
+
+    def _formatter(self, stream: TextIO) -> logging.Formatter:
+        terminal = _is_terminal(stream)
+        encoding = str(getattr(stream, "encoding", None) or "utf-8")
+        ascii_only = encoding.lower().replace("-", "") != "utf8"
+        kind = self._settings.log_format or ("detailed" if _is_terminal(sys.stderr) else "json")
+        if kind == "detailed":
+            return DetailedFormatter(colours=terminal, ascii_only=ascii_only)
+        return JsonFormatter(self._service, self._settings.environment, ascii_only=ascii_only)
+
+
+def is_console(handler: logging.Handler) -> TypeGuard[logging.StreamHandler[TextIO]]:
+    """Whether ``handler`` writes to standard output or standard error."""
+    stream = getattr(handler, "stream", None)
+    return (
+        stream is not None
+        and isinstance(handler, logging.StreamHandler)
+        and any(stream is s for s in (sys.stderr, sys.stdout, sys.__stderr__, sys.__stdout__))
+    )
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except Exception:  # closed, or no stream at all
+        return False

@@ -1,0 +1,177 @@
+"""A log record as every output shows it: one text, plain fields, its trace and its exception.
+
+Whatever the application logs (broken ``%`` arguments, failing ``__repr__``, megabytes, cycles), an
+entry can be made of it, is bounded, and holds no secret that redaction knows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
+
+from otelkit import _exceptions, capture, context, redaction, semconv
+from otelkit.logs import correlation, servers
+
+TEXT_LIMIT = 65_536  # bytes of UTF-8
+FIELDS_LIMIT = 100
+_KEY_LIMIT = 256
+_INT64 = 2**63
+
+# Where a bridge leaves fields that are no attributes of the record.
+FIELDS = "_otelkit_fields"
+_ENTRY = "_otelkit_entry"
+
+RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName"}
+_NO_FIELDS = RESERVED | {
+    "color_message",  # uvicorn's message once more, with terminal colours
+    "otelSpanID",
+    "otelTraceID",
+    "otelTraceSampled",
+    "otelServiceName",
+    FIELDS,
+    _ENTRY,
+}
+
+
+class Raised(NamedTuple):
+    """The exception of a record."""
+
+    type: str
+    message: str
+    stack: str
+
+
+class Entry(NamedTuple):
+    """What the outputs write of a record."""
+
+    message: str
+    fields: dict[str, Any]  # strings, numbers, booleans, None, and lists and dicts of them
+    span: SpanContext
+    request_id: str | None
+    raised: Raised | None
+
+
+def known(record: logging.LogRecord) -> bool:
+    """Whether an entry was made of this record before: it has been through the outputs then."""
+    return _ENTRY in record.__dict__
+
+
+def of(record: logging.LogRecord) -> Entry:
+    """The entry of ``record``, made where it was logged and kept on it; never raises."""
+    entry: Entry | None = record.__dict__.get(_ENTRY)
+    if entry is None:
+        try:
+            entry = _make(record)
+        except Exception as error:
+            message = f"{record.name}:{record.lineno} [not readable: {type(error).__name__}]"
+            entry = Entry(message, {}, INVALID_SPAN_CONTEXT, None, None)
+        record.__dict__[_ENTRY] = entry
+    return entry
+
+
+def _make(record: logging.LogRecord) -> Entry:
+    here, span = correlation.here()
+    bound = context.bound(here)
+    fields = _fields(record)
+    for name, value in bound.items():
+        if name != semconv.REQUEST_ID:
+            fields.setdefault(name, list(value) if isinstance(value, tuple) else value)
+    request = correlation.request.get()
+    request_id = bound.get(semconv.REQUEST_ID) or (request.id if request else None)
+    raised = _raised(record.exc_info) if record.exc_info else None
+    return Entry(text(_message(record)), fields, span, request_id, raised)
+
+
+def _message(record: logging.LogRecord) -> str:
+    message = record.msg
+    if type(message) is str and not record.args:
+        return message
+    try:
+        return record.getMessage()
+    except Exception as error:
+        return f"{_shown(message)} {_shown(record.args)} [not formatted: {type(error).__name__}]"
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    own = record.__dict__
+    given = {key: value for key, value in own.items() if key not in _NO_FIELDS}
+    if FIELDS in own:
+        given.update(own[FIELDS])
+    if record.name in servers.ACCESS:
+        given.update(servers.access(record))
+    if record.stack_info:
+        given["stack_info"] = record.stack_info
+    return plain(given) if given else given
+
+
+def plain(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """``given`` with text for names, and with values that JSON and OTLP know."""
+    fields: dict[str, Any] = {}
+    for key, value in given.items():
+        if len(fields) >= FIELDS_LIMIT:
+            fields["otelkit.fields.dropped"] = len(given) - FIELDS_LIMIT
+            break
+        if key in redaction.harmless_keys:
+            fields[key] = _value(value)
+            continue
+        name = text(_shown(key), _KEY_LIMIT) or "(empty)"
+        harmless = redaction.admit(name) or not redaction.is_sensitive(name)
+        fields[name] = _value(value) if harmless else redaction.REDACTED
+    return fields
+
+
+def _value(value: Any) -> Any:
+    kind = type(value)
+    if kind is str:
+        return text(value)
+    if value is None or kind is bool:
+        return value
+    if kind is int and -_INT64 <= value < _INT64 and not redaction.is_card_number(value):
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else str(value)
+    if kind is bytes:
+        return text(value[: 2 * TEXT_LIMIT].decode("utf-8", "backslashreplace"))
+    # What capture encodes is bounded, redacted and free of cycles.
+    return json.loads(capture.encode(value).text)
+
+
+def text(value: str, limit: int = TEXT_LIMIT) -> str:
+    """``value`` without secrets, as valid Unicode, cut at ``limit`` bytes with a mark."""
+    if len(value) * 4 <= limit:
+        return redaction.scrub(valid(value))
+    clean = valid(redaction.clip(value, limit))
+    encoded = clean.encode()
+    if len(value) <= limit and len(encoded) <= limit:
+        return clean
+    return f"{encoded[:limit].decode('utf-8', 'ignore')}… [cut, {len(value)} characters]"
+
+
+def valid(value: str) -> str:
+    """``value`` with lone surrogates escaped: in the exporter they would fail a whole batch."""
+    if value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
+def _shown(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__} without text: {type(error).__name__}>"
+
+
+def _raised(exc_info: Any) -> Raised | None:
+    error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else exc_info
+    if not isinstance(error, BaseException):
+        return None
+    return Raised(
+        valid(_exceptions.error_type(error)),
+        valid(_exceptions.message(error)),
+        valid(_exceptions.stack(error)),
+    )

@@ -1,0 +1,109 @@
+"""The two formats of log lines: ``json`` for machines, ``detailed`` for people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from functools import lru_cache
+from typing import Any
+
+from otelkit.logs import entry
+
+_COLOURS = {"DEBUG": 36, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}
+# A log line must not move the cursor or forge the next line: line breaks are kept, indented.
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127) if chr(code) not in "\n\t"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, always with the same keys.
+
+    ``timestamp`` (UTC, milliseconds), ``level``, ``logger``, ``message``, ``trace_id``,
+    ``span_id``, ``request_id``, ``service``, ``environment``, ``context`` (extra fields and what
+    ``bind()`` holds) and ``exception`` (``type``, ``message``, ``stack``); null for what is not.
+
+    Args:
+        service: As ``service.name``.
+        environment: As ``deployment.environment.name``.
+        ascii_only: Escape every other character, for streams that cannot write them.
+    """
+
+    def __init__(self, service: str, environment: str, *, ascii_only: bool = False) -> None:
+        super().__init__()
+        self._service = service
+        self._environment = environment
+        self._encode = json.JSONEncoder(
+            ensure_ascii=ascii_only, check_circular=False, separators=(",", ":")
+        ).encode
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line for ``record``, without a line break."""
+        made = entry.of(record)
+        valid = made.span.is_valid
+        line: dict[str, Any] = {
+            "timestamp": timestamp(record.created),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": made.message,
+            "trace_id": f"{made.span.trace_id:032x}" if valid else None,
+            "span_id": f"{made.span.span_id:016x}" if valid else None,
+            "request_id": made.request_id,
+            "service": self._service,
+            "environment": self._environment,
+            "context": made.fields,
+            "exception": made.raised and made.raised._asdict(),
+        }
+        return self._encode(line)
+
+
+class DetailedFormatter(logging.Formatter):
+    """A line for the event, then an indented line for each field, then the traceback.
+
+    Args:
+        colours: Colour the level, for terminals.
+        ascii_only: As of :class:`JsonFormatter`.
+    """
+
+    def __init__(self, *, colours: bool = False, ascii_only: bool = False) -> None:
+        super().__init__()
+        self._colours = colours
+        self._ascii_only = ascii_only
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The lines for ``record``, without a final line break."""
+        made = entry.of(record)
+        level = record.levelname
+        if self._colours and level in _COLOURS:
+            level = f"\x1b[{_COLOURS[level]}m{level}\x1b[0m"
+        moment = f"{_second(int(record.created), False)},{int(record.created % 1 * 1000):03d}"
+        where = f"{record.name}:{record.lineno}"
+        lines = [f"{moment} - {level} - {where} - {_shown(made.message)}"]
+        if made.span.is_valid:
+            lines.append(f"    trace_id: {made.span.trace_id:032x}")
+            lines.append(f"    span_id: {made.span.span_id:016x}")
+        if made.request_id:
+            lines.append(f"    request_id: {_shown(made.request_id)}")
+        lines += [f"    {_shown(name)}: {_shown(value)}" for name, value in made.fields.items()]
+        if made.raised:
+            lines.append(f"    {_shown(made.raised.stack.rstrip())}")
+        text = "\n".join(lines)
+        return text.encode("ascii", "backslashreplace").decode() if self._ascii_only else text
+
+
+def timestamp(seconds: float) -> str:
+    """``seconds`` since the epoch in UTC, as ``2025-10-03T10:30:45.123Z``."""
+    return f"{_second(int(seconds), True)}.{int(seconds % 1 * 1000):03d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(second: int, utc: bool) -> str:
+    if utc:
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    if text.isprintable():
+        return text
+    return text.translate(_CONTROL).replace("\n", "\n    ")

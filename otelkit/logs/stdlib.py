@@ -1,0 +1,138 @@
+"""The bridge to :mod:`logging`: every record of every logger passes here once, whatever handles it.
+
+Handlers on the root logger would miss loggers that do not propagate (uvicorn's, gunicorn's), would
+be removed by ``dictConfig`` and ``basicConfig(force=True)``, and would silence Python's last resort
+in an application without handlers. So the methods of ``logging.Logger`` themselves are wrapped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from otelkit.logs import entry
+from otelkit.logs.console import Console
+from otelkit.logs.outputs import Outputs
+from otelkit.settings import Settings
+
+Method = Callable[..., Any]
+
+
+class Bridge:
+    """Wraps ``logging.Logger`` and sets levels; :meth:`remove` undoes both.
+
+    Args:
+        settings: ``log_level`` is set on the root logger once; ``log_levels`` stay, whatever the
+            application's or its server's configuration says later.
+        outputs: Get every record.
+        console: Gets the handlers that are added later.
+    """
+
+    def __init__(self, settings: Settings, outputs: Outputs, console: Console) -> None:
+        self._outputs = outputs
+        self._console = console
+        self._active = True
+        self._replaced: list[tuple[str, Method, Method]] = []
+        self._levels: dict[str, tuple[int, int]] = {}  # before, and as we set it
+        self._set_level(logging.root, settings.log_level)
+        for name, level in settings.log_levels.items():
+            self._set_level(logging.getLogger(name), level)
+        self._fixed = frozenset(settings.log_levels)
+        self._replace("callHandlers", self._call_handlers)
+        self._replace("makeRecord", self._make_record)
+        self._replace("addHandler", self._add_handler)
+        self._replace("setLevel", self._keep_level)
+
+    def remove(self) -> None:
+        """Give ``logging.Logger`` its own methods back, and loggers their levels."""
+        self._active = False
+        for name, original, ours in self._replaced:
+            # Whoever wrapped ours in the meantime keeps it; inactive, it only calls the original.
+            if getattr(logging.Logger, name) is ours:
+                setattr(logging.Logger, name, original)
+        for name, (before, ours_then) in self._levels.items():
+            logger = logging.getLogger(name)
+            if logger.level == ours_then:
+                logger.setLevel(before)
+
+    def _set_level(self, logger: logging.Logger, level: str) -> None:
+        before = logger.level
+        logger.setLevel(level)
+        self._levels[logger.name] = (before, logger.level)
+
+    def _replace(self, name: str, wrapped: Callable[[Method], Method]) -> None:
+        original = getattr(logging.Logger, name)
+        ours = wrapped(original)
+        self._replaced.append((name, original, ours))
+        setattr(logging.Logger, name, ours)
+
+    def _call_handlers(self, original: Method) -> Method:
+        def callHandlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+            if self._active:
+                self._console.keep()
+                if not _silenced(logger):
+                    self._outputs.take(record)
+            original(logger, record)
+
+        return callHandlers
+
+    def _make_record(self, original: Method) -> Method:
+        def makeRecord(logger: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
+            extra = kwargs.get("extra", args[8] if len(args) > 8 else None)
+            if not extra or not self._active or not isinstance(extra, Mapping):
+                return original(logger, *args, **kwargs)  # type: ignore[no-any-return]
+            clashing = {key: extra[key] for key in extra if key in entry.RESERVED}
+            if not clashing:
+                return original(logger, *args, **kwargs)  # type: ignore[no-any-return]
+            # logging would raise KeyError into the application; nothing needs to be lost instead.
+            harmless = {key: extra[key] for key in extra if key not in clashing}
+            if len(args) > 8:
+                args = (*args[:8], harmless, *args[9:])
+            else:
+                kwargs["extra"] = harmless
+            record: logging.LogRecord = original(logger, *args, **kwargs)
+            record.__dict__[entry.FIELDS] = clashing
+            return record
+
+        return makeRecord
+
+    def _add_handler(self, original: Method) -> Method:
+        def addHandler(logger: logging.Logger, hdlr: logging.Handler) -> None:
+            original(logger, hdlr)
+            if self._active:
+                self._console.added(logger, hdlr)
+
+        return addHandler
+
+    def _keep_level(self, original: Method) -> Method:
+        def setLevel(logger: logging.Logger, level: int | str) -> None:
+            if not self._active or logger.name not in self._fixed:
+                original(logger, level)
+
+        return setLevel
+
+
+def disabled() -> list[str]:
+    """The loggers that the application disabled, by ``dictConfig`` for example, in order."""
+    loggers = logging.root.manager.loggerDict.copy()
+    return sorted(
+        name
+        for name, logger in loggers.items()
+        if isinstance(logger, logging.Logger) and logger.disabled
+    )
+
+
+def _silenced(logger: logging.Logger) -> bool:
+    """Whether the application cut ``logger`` off from the root and gave it nothing to write to."""
+    last: logging.Logger | None = logger
+    while last is not None and last.propagate:
+        last = last.parent
+    if last is None:
+        return False
+    while True:
+        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            return False
+        if logger is last or logger.parent is None:
+            return True
+        logger = logger.parent
