@@ -24,7 +24,8 @@ _INT64 = 2**63
 
 # Where a bridge leaves fields that are no attributes of the record.
 FIELDS = "_otelkit_fields"
-_ENTRY = "_otelkit_entry"
+# Where the copy of a record that a queue hands on has its entry: the trace is known no more then.
+ENTRY = "_otelkit_entry"
 
 RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName"}
 _NO_FIELDS = RESERVED | {
@@ -34,7 +35,7 @@ _NO_FIELDS = RESERVED | {
     "otelTraceSampled",
     "otelServiceName",
     FIELDS,
-    _ENTRY,
+    ENTRY,
 }
 
 
@@ -56,22 +57,40 @@ class Entry(NamedTuple):
     raised: Raised | None
 
 
-def known(record: logging.LogRecord) -> bool:
-    """Whether an entry was made of this record before: it has been through the outputs then."""
-    return _ENTRY in record.__dict__
+# Entries of the records that are being handled now. They are not kept on the records themselves:
+# formatters of the application that write all attributes of a record would write them, too.
+_held: dict[int, tuple[logging.LogRecord, Entry]] = {}
+
+
+def hold(record: logging.LogRecord) -> bool:
+    """Make the entry of ``record`` for all outputs until :func:`release`.
+
+    Returns:
+        Whether the record is new; false when it is or was handled already.
+    """
+    if id(record) in _held or ENTRY in record.__dict__:
+        return False
+    _held[id(record)] = (record, of(record))
+    return True
+
+
+def release(record: logging.LogRecord) -> None:
+    """Forget what :func:`hold` made."""
+    _held.pop(id(record), None)
 
 
 def of(record: logging.LogRecord) -> Entry:
-    """The entry of ``record``, made where it was logged and kept on it; never raises."""
-    entry: Entry | None = record.__dict__.get(_ENTRY)
-    if entry is None:
-        try:
-            entry = _make(record)
-        except Exception as error:
-            message = f"{record.name}:{record.lineno} [not readable: {type(error).__name__}]"
-            entry = Entry(message, {}, INVALID_SPAN_CONTEXT, None, None)
-        record.__dict__[_ENTRY] = entry
-    return entry
+    """The entry of ``record``; never raises."""
+    held = _held.get(id(record))
+    if held is not None:
+        return held[1]
+    if ENTRY in record.__dict__:
+        return record.__dict__[ENTRY]  # type: ignore[no-any-return]
+    try:
+        return _make(record)
+    except Exception as error:
+        message = f"{record.name}:{record.lineno} [not readable: {type(error).__name__}]"
+        return Entry(message, {}, INVALID_SPAN_CONTEXT, None, None)
 
 
 def _make(record: logging.LogRecord) -> Entry:

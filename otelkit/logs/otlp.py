@@ -19,6 +19,7 @@ from otelkit.logs.quiet import QuietHandler
 
 # What an exporter itself writes while it sends; exporting that would never end.
 _EXPORTERS = ("opentelemetry", "urllib3", "requests", "grpc")
+_LOGGERS_LIMIT = 10_000
 _SEVERITY_TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _SEVERITIES = {number: SeverityNumber(number) for number in range(1, 25)}
 
@@ -39,21 +40,19 @@ class OtlpHandler(QuietHandler):
         self._provider = provider
         self._attribute_limit = attribute_limit
         self._length_limit = length_limit
-        self._loggers: dict[str, Logger | None] = {}
+        self._loggers: dict[str, Logger] = {}
         self._emitting = threading.local()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Emit ``record`` without the lock of ordinary handlers: the provider has its own."""
-        try:
-            logger = self._loggers[record.name]
-        except KeyError:
-            logger = self._logger(record.name)
         # What is logged while emitting on this thread would come back here without end.
-        if logger is None or getattr(self._emitting, "now", False):
+        if getattr(self._emitting, "now", False):
             return False
         self._emitting.now = True
         try:
-            logger.emit(self._translated(record))
+            logger = self._loggers.get(record.name) or self._logger(record.name)
+            if logger is not None:
+                logger.emit(self._translated(record))
         except Exception:
             self.handleError(record)
         finally:
@@ -61,9 +60,10 @@ class OtlpHandler(QuietHandler):
         return True
 
     def _logger(self, name: str) -> Logger | None:
-        own = name.partition(".")[0] in _EXPORTERS
-        logger = None if own else self._provider.get_logger(entry.valid(name))
-        if len(self._loggers) < 10_000:
+        if name.partition(".")[0] in _EXPORTERS:
+            return None
+        logger = self._provider.get_logger(entry.valid(name))
+        if len(self._loggers) < _LOGGERS_LIMIT:
             self._loggers[name] = logger
         return logger
 

@@ -18,13 +18,17 @@ class Outputs:
     def __init__(self, handlers: Sequence[logging.Handler]) -> None:
         self.handlers = tuple(handlers)
 
-    def take(self, record: logging.LogRecord) -> None:
-        """Write ``record`` to every output; quietly nothing when it has been here before."""
-        if entry.known(record):
-            return
-        entry.of(record)
+    def take(self, record: logging.LogRecord) -> bool:
+        """Write ``record`` to every output, unless it has been here before.
+
+        Returns:
+            Whether it was written; its entry is to be released then, when all else is done.
+        """
+        if not entry.hold(record):
+            return False
         for handler in self.handlers:
             handler.handle(record)
+        return True
 
     def close(self) -> None:
         """Close the outputs that are our own to close."""

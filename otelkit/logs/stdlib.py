@@ -8,6 +8,7 @@ in an application without handlers. So the methods of ``logging.Logger`` themsel
 from __future__ import annotations
 
 import logging
+import logging.handlers
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ Method = Callable[..., Any]
 
 
 class Bridge:
-    """Wraps ``logging.Logger`` and sets levels; :meth:`remove` undoes both.
+    """Wraps methods of ``logging`` and sets levels; :meth:`remove` undoes both.
 
     Args:
         settings: ``log_level`` is set on the root logger once; ``log_levels`` stay, whatever the
@@ -33,24 +34,25 @@ class Bridge:
         self._outputs = outputs
         self._console = console
         self._active = True
-        self._replaced: list[tuple[str, Method, Method]] = []
+        self._replaced: list[tuple[type, str, Method, Method]] = []
         self._levels: dict[str, tuple[int, int]] = {}  # before, and as we set it
         self._set_level(logging.root, settings.log_level)
         for name, level in settings.log_levels.items():
             self._set_level(logging.getLogger(name), level)
         self._fixed = frozenset(settings.log_levels)
-        self._replace("callHandlers", self._call_handlers)
-        self._replace("makeRecord", self._make_record)
-        self._replace("addHandler", self._add_handler)
-        self._replace("setLevel", self._keep_level)
+        self._replace(logging.Logger, "callHandlers", self._call_handlers)
+        self._replace(logging.Logger, "makeRecord", self._make_record)
+        self._replace(logging.Logger, "addHandler", self._add_handler)
+        self._replace(logging.Logger, "setLevel", self._keep_level)
+        self._replace(logging.handlers.QueueHandler, "prepare", self._prepare)
 
     def remove(self) -> None:
         """Give ``logging.Logger`` its own methods back, and loggers their levels."""
         self._active = False
-        for name, original, ours in self._replaced:
+        for owner, name, original, ours in self._replaced:
             # Whoever wrapped ours in the meantime keeps it; inactive, it only calls the original.
-            if getattr(logging.Logger, name) is ours:
-                setattr(logging.Logger, name, original)
+            if getattr(owner, name) is ours:
+                setattr(owner, name, original)
         for name, (before, ours_then) in self._levels.items():
             logger = logging.getLogger(name)
             if logger.level == ours_then:
@@ -61,19 +63,24 @@ class Bridge:
         logger.setLevel(level)
         self._levels[logger.name] = (before, logger.level)
 
-    def _replace(self, name: str, wrapped: Callable[[Method], Method]) -> None:
-        original = getattr(logging.Logger, name)
+    def _replace(self, owner: type, name: str, wrapped: Callable[[Method], Method]) -> None:
+        original = getattr(owner, name)
         ours = wrapped(original)
-        self._replaced.append((name, original, ours))
-        setattr(logging.Logger, name, ours)
+        self._replaced.append((owner, name, original, ours))
+        setattr(owner, name, ours)
 
     def _call_handlers(self, original: Method) -> Method:
         def callHandlers(logger: logging.Logger, record: logging.LogRecord) -> None:
-            if self._active:
-                self._console.keep()
-                if not _silenced(logger):
-                    self._outputs.take(record)
-            original(logger, record)
+            if not self._active or _silenced(logger):
+                original(logger, record)
+                return
+            self._console.keep()
+            taken = self._outputs.take(record)
+            try:
+                original(logger, record)
+            finally:
+                if taken:
+                    entry.release(record)
 
         return callHandlers
 
@@ -104,6 +111,15 @@ class Bridge:
                 self._console.added(logger, hdlr)
 
         return addHandler
+
+    def _prepare(self, original: Method) -> Method:
+        def prepare(handler: logging.handlers.QueueHandler, record: logging.LogRecord) -> Any:
+            copy = original(handler, record)
+            if self._active and isinstance(copy, logging.LogRecord):
+                copy.__dict__[entry.ENTRY] = entry.of(record)
+            return copy
+
+        return prepare
 
     def _keep_level(self, original: Method) -> Method:
         def setLevel(logger: logging.Logger, level: int | str) -> None:
