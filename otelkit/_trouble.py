@@ -1,56 +1,63 @@
-"""Words about a destination that does not take what it is sent: one warning, one line when over."""
+"""Words about a receiver that does not take what it is sent: one warning, one line when over."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 logger = logging.getLogger("otelkit")
 
-QUIET = 60.0  # seconds between two warnings about one destination
+QUIET = 60.0  # seconds between two warnings about one receiver
 
 
 class Trouble:
-    """What is known about one destination of one signal: last success, last error, what was said.
+    """What was said about one receiver, for all signals that go there.
 
     Args:
-        signal: ``traces``, ``metrics`` or ``logs``.
-        endpoint: Where it goes, without credentials.
+        receiver: Its address, without credentials.
     """
 
-    def __init__(self, signal: str, endpoint: str) -> None:
-        self.last_success: float | None = None  # Unix time
-        self.last_error: str | None = None
-        self._where = f"{signal} to {endpoint}"
+    def __init__(self, receiver: str) -> None:
+        self._receiver = receiver
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing was said yet."""
+        self._lock = threading.RLock()
+        self._failing: dict[str, int] = {}  # by signal, what was lost when it began to fail
         self._warned = False
         self._quiet_until = 0.0
-        self._lost_before = 0
 
-    def report(self, error: str, lost: int, waiting: int) -> None:
+    def report(self, signal: str, error: str, lost: int, waiting: int) -> None:
         """Takes the result of one request and says what is new about it.
 
         Args:
+            signal: ``traces``, ``metrics`` or ``logs``.
             error: What went wrong; empty when nothing did.
-            lost: Items that will never arrive, so far.
-            waiting: Items that are kept and tried again.
+            lost: Items of the signal that will never arrive, so far.
+            waiting: Items that are kept, in memory or on disk, and tried again.
         """
-        if error:
-            self.last_error = error
-            self._warn(error, lost, waiting)
-        else:
-            self.last_success = time.time()
-            self._recovered(lost)
+        with self._lock:
+            if error:
+                self._begin(signal, error, lost, waiting)
+            else:
+                self._end(signal, lost)
 
-    def _warn(self, error: str, lost: int, waiting: int) -> None:
+    def _begin(self, signal: str, error: str, lost: int, waiting: int) -> None:
+        self._failing.setdefault(signal, lost)
         now = time.monotonic()
         if self._warned or now < self._quiet_until:
             return
         self._warned, self._quiet_until = True, now + QUIET
-        logger.warning("otelkit: %s: %s; %d waiting, %d lost", self._where, error, waiting, lost)
+        logger.warning(
+            "otelkit: %s for %s: %s; %d waiting, %d lost",
+            self._receiver, signal, error, waiting, lost,
+        )  # fmt: skip
 
-    def _recovered(self, lost: int) -> None:
-        if self._warned:
-            logger.info(
-                "otelkit: %s works again; %d lost meanwhile", self._where, lost - self._lost_before
-            )
-        self._warned, self._lost_before = False, lost
+    def _end(self, signal: str, lost: int) -> None:
+        began = self._failing.pop(signal, None)
+        if began is None or self._failing or not self._warned:
+            return
+        self._warned = False
+        logger.info("otelkit: %s works again; %d %s lost", self._receiver, lost - began, signal)

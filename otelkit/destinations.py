@@ -1,33 +1,37 @@
-"""The destinations that ``OTEL_*_EXPORTER`` names: an exporter each, ready for a queue."""
+"""The destinations that ``OTEL_*_EXPORTER`` names: a queue each, with its exporter behind it."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from typing import Any
+from urllib.parse import urlsplit
 
-from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
-from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter
-
+from otelkit import metric_options
+from otelkit._trouble import Trouble
+from otelkit.console_exporter import ConsoleExporter
 from otelkit.errors import MissingExtraError
-from otelkit.export import Answer, Batch, Exporter
+from otelkit.export import Queue
+from otelkit.exporter import Exporter
 from otelkit.otlp_http import OtlpHttpExporter
-from otelkit.settings import Settings
-
-_CONSOLE: dict[str, Any] = {
-    "traces": ConsoleSpanExporter,
-    "metrics": ConsoleMetricExporter,
-    "logs": ConsoleLogRecordExporter,
-}
+from otelkit.processors import MetricQueue, PushReader
+from otelkit.settings import SIGNALS, Settings
 
 
-def exporters(settings: Settings, signal: str) -> dict[str, Exporter]:
-    """The exporters of ``signal`` by name.
+def queues(settings: Settings) -> list[Queue]:
+    """A queue for every signal and destination.
 
     Raises:
         MissingExtraError: gRPC is asked for and not installed.
     """
+    troubles: dict[str, Trouble] = {}  # one for each receiver, whatever signals go there
+    made = []
+    for signal in SIGNALS:
+        for name, exporter in _exporters(settings, signal).items():
+            receiver = urlsplit(exporter.endpoint)._replace(path="").geturl() or name
+            trouble = troubles.setdefault(receiver, Trouble(receiver))
+            made.append(_queue(settings, signal, name, exporter, trouble))
+    return made
+
+
+def _exporters(settings: Settings, signal: str) -> dict[str, Exporter]:
     made: dict[str, Exporter] = {}
     for name in getattr(settings, f"{signal}_exporter"):
         if name == "otlp":
@@ -48,46 +52,28 @@ def _otlp(settings: Settings, signal: str) -> Exporter:
     return OtlpGrpcExporter(signal, destination)
 
 
-class ConsoleExporter:
-    """Prints items as the SDK's console exporters do.
-
-    Args:
-        signal: ``traces``, ``metrics`` or ``logs``.
-    """
-
-    endpoint = "stdout"
-
-    def __init__(self, signal: str) -> None:
-        self._signal = signal
-        self._print = _CONSOLE[signal](out=sys.stdout)
-
-    def prepare(self, items: Sequence[Any]) -> tuple[list[Batch], int]:
-        """One batch of all ``items``; of metrics, counted in data points."""
-        if self._signal != "metrics":
-            return [Batch(len(items), items)], 0
-        points = sum(
-            len(metric.data.data_points)
-            for data in items
-            for resource in data.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
+def _queue(
+    settings: Settings, signal: str, name: str, exporter: Exporter, trouble: Trouble
+) -> Queue:
+    timeout = settings.otlp(signal).timeout
+    if signal == "metrics":
+        return MetricQueue(
+            name,
+            exporter,
+            PushReader(metric_options.temporality(settings), metric_options.aggregation(settings)),
+            interval=settings.metric_interval,
+            timeout=timeout,
+            cumulative=settings.temporality == "cumulative",
+            trouble=trouble,
         )
-        return [Batch(points, items[0])], 0
-
-    def send(self, batch: Batch, timeout: float) -> Answer:  # noqa: ARG002
-        """Prints the batch."""
-        try:
-            self._print.export(batch.payload)
-        except Exception as error:
-            return Answer("failed", f"{type(error).__name__}: {error}")
-        return Answer("sent")
-
-    def halve(self, batch: Batch) -> list[Batch]:  # noqa: ARG002
-        """Nothing is too large for a console."""
-        return []
-
-    def reset(self) -> None:
-        """There is no connection."""
-
-    def speak_as(self, resource: Any) -> None:
-        """Items are printed as they are."""
+    kind = "span" if signal == "traces" else "log"
+    return Queue(
+        signal,
+        name,
+        exporter,
+        capacity=getattr(settings, f"{kind}_queue_size"),
+        batch_size=getattr(settings, f"{kind}_batch_size"),
+        delay=getattr(settings, f"{kind}_delay"),
+        timeout=timeout,
+        trouble=trouble,
+    )

@@ -1,80 +1,28 @@
 """The queue between the SDK and one destination of one signal: bounded, counted, never in the way.
 
 An application's thread only appends to a deque. A daemon thread, started with the first item, makes
-batches and sends them. Whatever happens to an item is counted once: it is sent, failed (refused for
-good, or tried in vain until the end), dropped (never tried: no room, or no time) or still queued.
-
-The SDK's own batch processors are not used: they drop without a number, report lost batches as
-success, and hold up the exit of a process for as long as their peer likes.
+batches and sends them, when so many wait, when the oldest has waited long enough, or when somebody
+asks. The SDK's own batch processors are not used: they drop without a number, report lost batches
+as success, and hold up the exit of a process for as long as their peer likes.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from opentelemetry import context
 
 from otelkit._trouble import Trouble
+from otelkit.account import Account, Counts
+from otelkit.delivery import Delivery
+from otelkit.exporter import Exporter
 
 logger = logging.getLogger("otelkit")
-
-FIRST_BACKOFF = 1.0  # seconds; doubled with every failure in a row, with jitter
-LONGEST_BACKOFF = 30.0
-
-
-class Batch(NamedTuple):
-    """What one request carries."""
-
-    count: int
-    payload: Any
-
-
-class Answer(NamedTuple):
-    """What became of one request: ``retry`` may succeed later, ``failed`` never will."""
-
-    outcome: Literal["sent", "retry", "failed", "too_large"]
-    error: str = ""
-    retry_after: float | None = None  # seconds
-    rejected: int = 0  # items that the receiver did not take of a batch it took
-
-
-class Exporter(Protocol):
-    """Where a queue sends to."""
-
-    endpoint: str
-
-    def prepare(self, items: Sequence[Any]) -> tuple[list[Batch], int]:
-        """Batches out of ``items``, and how many items could not be encoded. Never raises."""
-
-    def send(self, batch: Batch, timeout: float) -> Answer:
-        """Sends one batch within ``timeout`` seconds. Never raises."""
-
-    def halve(self, batch: Batch) -> list[Batch]:
-        """``batch`` in two parts, or nothing when it holds a single item."""
-
-    def reset(self) -> None:
-        """Forgets its connection: a forked child must not use its parent's."""
-
-    def speak_as(self, resource: Any) -> None:
-        """Takes the resource to send in place of what the items say."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What became of the items of one signal at one destination, since ``setup()``."""
-
-    sent: int = 0
-    failed: int = 0
-    dropped: int = 0
-    spooled: int = 0
-    queued: int = 0
 
 
 class Queue:
@@ -88,6 +36,7 @@ class Queue:
         batch_size: Items in one batch at most; so many waiting items wake the worker.
         delay: Seconds an item waits at most before it is sent.
         timeout: Seconds one request may take.
+        trouble: Who is told of results.
     """
 
     def __init__(
@@ -100,6 +49,7 @@ class Queue:
         batch_size: int,
         delay: float,
         timeout: float,
+        trouble: Trouble,
     ) -> None:
         self.signal = signal
         self.destination = destination
@@ -108,26 +58,25 @@ class Queue:
         self._batch_size = batch_size
         self._delay = delay
         self._timeout = timeout
+        self._trouble = trouble
         self.reset()
 
     def reset(self) -> None:
         """Starts from nothing, as a forked child must: no items, no counts, no thread."""
         self.exporter.reset()
+        self._trouble.reset()
+        self.account = Account()
+        self._delivery = Delivery(
+            self.signal, self.exporter, self.account, self._timeout, self._trouble
+        )
         self._items: deque[Any] = deque()
-        self._pending: deque[Batch] = deque()  # encoded, not settled
-        self._encoding = 0  # taken off the items, not yet pending
-        self._sent = self._failed = self._dropped = self._reported = 0
-        self._trouble = Trouble(self.signal, self.exporter.endpoint)
-        # A re-entrant lock and a bare one: a signal handler may flush whatever it has interrupted.
-        self._lock = threading.RLock()
+        self._encoding = 0  # taken off the items, not yet delivery's
+        # A bare lock rings: unlike an Event it may be rung by a signal handler at any moment.
         self._bell = threading.Lock()
         self._bell.acquire()
         self._requests: deque[_Request] = deque()
         self._worker: threading.Thread | None = None
         self._closed = False
-        self._failures = 0  # in a row
-        self._not_before = 0.0  # no attempt earlier unless somebody asks
-        self._silent_until = 0.0  # the receiver asked for silence until then
 
     # --- What any thread may call
 
@@ -135,18 +84,17 @@ class Queue:
         """Takes one ended item; costs an append."""
         items = self._items
         if self._closed or len(items) >= self._capacity:
-            with self._lock:
-                self._dropped += 1
+            self.account.drop(1)
             return
         items.append(item)
         if self._worker is None:
             self.start()
-        elif len(items) >= self._batch_size and self._bell.locked() and not self._failures:
+        elif len(items) >= self._batch_size and self._bell.locked() and not self._delivery.failing:
             self._ring()
 
     def start(self) -> bool:
         """Starts the worker unless it runs; false where no thread can be started any more."""
-        with self._lock:
+        with self.account.lock:
             if self._worker is not None and self._worker.is_alive():
                 return True
             name = f"otelkit-{self.signal}-{self.destination}"
@@ -159,26 +107,16 @@ class Queue:
             return True
 
     def counts(self) -> Counts:
-        """The account at this moment; its sum is all that was ever put."""
-        with self._lock:
-            waiting = len(self._items) + self._encoding + sum(b.count for b in self._pending)
-            return Counts(self._sent, self._failed, self._dropped, queued=waiting)
+        """The account at this moment."""
+        with self.account.lock:
+            waiting = len(self._items) + self._encoding + self._delivery.waiting()
+            return self.account.counts(waiting)
 
     def status(self) -> dict[str, Any]:
         """The account as plain values, with endpoint and last events (Unix time, text)."""
         return {
-            "endpoint": self.exporter.endpoint,
-            **vars(self.counts()),
-            "last_success": self._trouble.last_success,
-            "last_error": self._trouble.last_error,
-        }
-
-    def newly_lost(self) -> int:
-        """Items lost since the last call."""
-        with self._lock:
-            lost = self._failed + self._dropped
-            fresh, self._reported = lost - self._reported, lost
-            return fresh
+            "endpoint": self.exporter.endpoint, **vars(self.counts()), **self.account.last()
+        }  # fmt: skip
 
     def request(self, deadline: float, *, closing: bool = False) -> Callable[[], None]:
         """Asks for everything to be sent now.
@@ -203,17 +141,15 @@ class Queue:
 
     def finish(self) -> None:
         """Closes the account: what is left will never be sent."""
-        with self._lock:
+        with self.account.lock:
             self._closed = True
-            if self._pending:
-                self._failed += self._pending.popleft().count
-            self._dropped += self.counts().queued
+            self._delivery.finish()
+            self.account.dropped += len(self._items) + self._encoding
             self._encoding = 0
-            self._pending.clear()
             self._items.clear()
 
     def _has_work(self) -> bool:
-        return bool(self._items or self._pending or self._encoding)
+        return bool(self._items or self._encoding or self._delivery.waiting())
 
     def _ring(self) -> None:
         try:
@@ -228,7 +164,8 @@ class Queue:
         context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
         ends = False
         while not ends:
-            self._bell.acquire(timeout=max(self._delay, self._not_before - time.monotonic()))
+            pause = max(self._delay, self._delivery.not_before - time.monotonic())
+            self._bell.acquire(timeout=pause)
             requests = [self._requests.popleft() for _ in range(len(self._requests))]
             ends = any(request.closing for request in requests)
             try:
@@ -240,78 +177,30 @@ class Queue:
                     request.fulfil()
 
     def _serve(self, requests: list[_Request]) -> None:
-        """One pass, because somebody asks for it or because it is time."""
-        if requests:
-            closing = any(request.closing for request in requests)
-            self._pass(max(request.deadline for request in requests), closing)
-        elif time.monotonic() >= self._not_before:
-            self._pass(None, False)
+        """One pass: sends what waits now, up to the first batch that has to be tried again."""
+        deadline = max((request.deadline for request in requests), default=None)
+        self._delivery.begin(deadline, closing=any(request.closing for request in requests))
+        budget = self._begin(asked=bool(requests))
+        while self._delivery.run() and budget > 0:
+            budget -= self._encode(budget)
 
-    def _pass(self, deadline: float | None, closing: bool) -> None:
-        """Sends what waits now, in order, up to the first batch that has to be tried again."""
-        budget = self._begin(asked=deadline is not None)
-        while True:
-            now = time.monotonic()
-            if deadline is not None:
-                if max(now, self._silent_until) >= deadline:
-                    return
-                time.sleep(max(0.0, self._silent_until - now))
-            if not self._pending:
-                if budget <= 0:
-                    return
-                budget -= self._gather(budget)
-                continue
-            batch = self._pending[0]
-            timeout = min(self._timeout, deadline - now) if deadline and closing else self._timeout
-            answer = self.exporter.send(batch, timeout)
-            if not self._settle(batch, answer) and (deadline is None or not answer.retry_after):
-                return
-
-    def _begin(self, *, asked: bool) -> int:  # noqa: ARG002 - for those that collect
+    def _begin(self, *, asked: bool) -> int:  # noqa: ARG002 - those that collect want to know
         """How many items this pass takes: what comes meanwhile waits for the next one."""
         return len(self._items)
 
-    def _gather(self, budget: int) -> int:
-        """Turns at most ``budget`` items into pending batches; returns how many."""
-        with self._lock:
+    def _encode(self, budget: int) -> int:
+        """Hands at most ``budget`` items to delivery; returns how many."""
+        with self.account.lock:
             taken = min(budget, self._batch_size, len(self._items))
             items = [self._items.popleft() for _ in range(taken)]
             self._encoding = taken
         batches, unencodable = self.exporter.prepare(items)
-        with self._lock:
+        with self.account.lock:
             if self._encoding:  # else the account was closed meanwhile
                 self._encoding = 0
-                self._failed += unencodable
-                self._pending.extend(batches)
+                self.account.failed += unencodable
+                self._delivery.add(batches)
         return max(taken, 1)
-
-    def _settle(self, batch: Batch, answer: Answer) -> bool:
-        """Writes an answer into the account; false when the batch has to be tried again."""
-        halves = self.exporter.halve(batch) if answer.outcome == "too_large" else []
-        with self._lock:
-            if not self._pending or self._pending[0] is not batch:
-                return True  # the account was closed meanwhile
-            if answer.outcome == "retry":
-                self._failures += 1
-                now = time.monotonic()
-                self._silent_until = now + (answer.retry_after or 0.0)
-                self._not_before = max(self._silent_until, now + _backoff(self._failures))
-            else:
-                self._failures, self._not_before = 0, 0.0
-                self._pending.popleft()
-                self._pending.extendleft(reversed(halves))
-                accepted = batch.count - answer.rejected if answer.outcome == "sent" else 0
-                self._sent += accepted
-                self._failed += 0 if halves else batch.count - accepted
-        if not halves:
-            counts = self.counts()
-            self._trouble.report(answer.error, counts.failed + counts.dropped, counts.queued)
-        return answer.outcome != "retry"
-
-
-def _backoff(failures: int) -> float:
-    longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 10))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads retries, it hides nothing
 
 
 class _Request:

@@ -30,7 +30,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otelkit import _http
 from otelkit._split import LEAVES, count, halve
-from otelkit.export import Answer, Batch
+from otelkit.exporter import Answer, Batch
 from otelkit.settings import Otlp
 
 LARGEST_REQUEST = 4_000_000  # bytes; gRPC servers refuse more than 4 MiB unless told otherwise

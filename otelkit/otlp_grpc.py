@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from otelkit.export import Answer, Batch
+from otelkit.exporter import Answer, Batch
 from otelkit.otlp import OtlpExporter
 from otelkit.settings import Otlp
 

@@ -9,7 +9,7 @@ import zlib
 from email.utils import parsedate_to_datetime
 
 from otelkit import _http
-from otelkit.export import Answer, Batch
+from otelkit.exporter import Answer, Batch
 from otelkit.otlp import OtlpExporter
 from otelkit.settings import Otlp
 

@@ -13,7 +13,9 @@ from opentelemetry.sdk.metrics.view import Aggregation
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import TraceFlags
 
-from otelkit.export import Batch, Exporter, Queue
+from otelkit._trouble import Trouble
+from otelkit.export import Queue
+from otelkit.exporter import Exporter
 
 # One collection at a time, and none while the process forks: the SDK holds locks during it.
 collecting = threading.Lock()
@@ -27,8 +29,7 @@ def flush_queues(queues: tuple[Queue, ...], timeout_millis: float) -> bool:
         wait()
     after = [queue.counts() for queue in queues]
     return all(
-        now.queued == 0 and now.failed + now.dropped == then.failed + then.dropped
-        for then, now in zip(before, after, strict=True)
+        now.queued == 0 and now.lost == then.lost for then, now in zip(before, after, strict=True)
     )
 
 
@@ -128,6 +129,7 @@ class MetricQueue(Queue):
         interval: Seconds between two collections.
         timeout: Seconds one request may take.
         cumulative: A newer collection says all that an unsent one would have said.
+        trouble: Who is told of results.
     """
 
     def __init__(
@@ -139,8 +141,9 @@ class MetricQueue(Queue):
         interval: float,
         timeout: float,
         cumulative: bool,
+        trouble: Trouble,
     ) -> None:
-        self._reader = reader
+        self.reader = reader
         self._cumulative = cumulative
         super().__init__(
             "metrics",
@@ -150,6 +153,7 @@ class MetricQueue(Queue):
             batch_size=1,
             delay=interval,
             timeout=timeout,
+            trouble=trouble,
         )
         reader.queue = self
 
@@ -165,17 +169,10 @@ class MetricQueue(Queue):
         now = time.monotonic()
         if asked or now >= self._next:
             self._next = now + self._delay
-            collected = self._reader.read()
+            collected = self.reader.read()
             batches, failed = self.exporter.prepare([collected]) if collected else ([], 0)
-            self._replace(batches, failed)
+            with self.account.lock:
+                self._delivery.outdate(keep=0 if self._cumulative else self._capacity)
+                self._delivery.add(batches)
+                self.account.failed += failed
         return 0
-
-    def _replace(self, batches: list[Batch], failed: int) -> None:
-        """Puts the new batches in, and older ones out that are outdated or too many."""
-        with self._lock:
-            self._failed += failed
-            while self._pending and (
-                self._cumulative or sum(b.count for b in self._pending) > self._capacity
-            ):
-                self._dropped += self._pending.popleft().count
-            self._pending.extend(batches)

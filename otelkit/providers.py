@@ -17,11 +17,10 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from otelkit import metric_options, processors, resource, sampling
-from otelkit.destinations import exporters
-from otelkit.export import Exporter, Queue
+from otelkit import destinations, metric_options, processors, resource, sampling
+from otelkit.export import Queue
 from otelkit.processors import LogQueues, MetricQueue, PushReader, SpanQueues
-from otelkit.settings import SIGNALS, Settings
+from otelkit.settings import Settings
 
 FIXED = (
     "sampler", "sampler_arg", "exemplar_filter", "attribute_count_limit", "attribute_length_limit",
@@ -42,11 +41,15 @@ class Providers:
     """The providers in use, who made them, and the queues behind them."""
 
     attributes: dict[str, Any]  # of the resource
-    state: dict[str, str] = field(default_factory=lambda: dict.fromkeys(SIGNALS, "off"))
-    queues: list[Queue] = field(default_factory=list)
-    readers: list[PushReader] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    queues: list[Queue]
+    problems: list[str]
+    state: dict[str, str] = field(default_factory=dict)  # by signal
     _held: bool = False
+
+    @property
+    def readers(self) -> list[PushReader]:
+        """Where the queues of metrics collect."""
+        return [queue.reader for queue in self.queues if isinstance(queue, MetricQueue)]
 
     @property
     def samples_like_parents(self) -> bool:
@@ -75,7 +78,6 @@ class Providers:
         for reader in self.readers:
             reader.queue = None
             _remove(reader)
-        self.readers.clear()
 
     def renew(self) -> None:
         """Starts everything from nothing in a forked child, under an identity of its own."""
@@ -100,12 +102,7 @@ def build(settings: Settings) -> Providers:
         MissingExtraError: gRPC is asked for and not installed.
     """
     attributes, problems = resource.describe(settings)
-    providers = Providers(attributes, problems=problems)
-    providers.queues = [
-        _queue(settings, signal, name, exporter, providers.readers)
-        for signal in SIGNALS
-        for name, exporter in exporters(settings, signal).items()
-    ]
+    providers = Providers(attributes, destinations.queues(settings), problems)
     _say_what_is_fixed(settings, problems)
     _spans.queues = tuple(q for q in providers.queues if q.signal == "traces")
     _records.queues = tuple(q for q in providers.queues if q.signal == "logs")
@@ -121,34 +118,6 @@ def build(settings: Settings) -> Providers:
         if isinstance(queue, MetricQueue):
             queue.start()
     return providers
-
-
-def _queue(
-    settings: Settings, signal: str, name: str, exporter: Exporter, readers: list[PushReader]
-) -> Queue:
-    timeout = settings.otlp(signal).timeout
-    if signal == "metrics":
-        readers.append(
-            PushReader(metric_options.temporality(settings), metric_options.aggregation(settings))
-        )
-        return MetricQueue(
-            name,
-            exporter,
-            readers[-1],
-            interval=settings.metric_interval,
-            timeout=timeout,
-            cumulative=settings.temporality == "cumulative",
-        )
-    kind = "span" if signal == "traces" else "log"
-    return Queue(
-        signal,
-        name,
-        exporter,
-        capacity=getattr(settings, f"{kind}_queue_size"),
-        batch_size=getattr(settings, f"{kind}_batch_size"),
-        delay=getattr(settings, f"{kind}_delay"),
-        timeout=timeout,
-    )
 
 
 def _provide_traces(settings: Settings, described: Resource) -> str:

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from otelkit import integrations
+from otelkit.account import Counts
 from otelkit.errors import ConfigError
-from otelkit.export import Counts
 from otelkit.settings import SIGNALS, Settings
 
 if TYPE_CHECKING:
+    from otelkit.export import Queue
     from otelkit.providers import Providers
 
 logger = logging.getLogger("otelkit")
@@ -69,7 +70,7 @@ class Telemetry:
                 "state": providers.state[signal] if providers else "off",
                 "destinations": {
                     queue.destination: queue.status()
-                    for queue in (providers.queues if providers else ())
+                    for queue in self._queues
                     if queue.signal == signal
                 },
             }
@@ -90,10 +91,10 @@ class Telemetry:
             ConfigError: ``timeout`` is no number of seconds.
         """
         self._send(_seconds(timeout, self.settings), closing=False)
-        queues = self._providers.queues if self._providers else []
-        lost = sum([queue.newly_lost() for queue in queues])
+        lost = sum([queue.account.newly_lost() for queue in self._queues])
         counts = self._counts()
-        return Result(lost == 0 and _waiting(counts) == 0, counts)
+        left = sum(each.queued + each.spooled for each in _every(counts))
+        return Result(lost + left == 0, counts)
 
     def shutdown(self, timeout: float | None = None) -> Result:
         """Sends what waits and ends: nothing is recorded afterwards, ``setup()`` may start anew.
@@ -146,26 +147,28 @@ class Telemetry:
 
     # --- Within
 
+    @property
+    def _queues(self) -> list[Queue]:
+        return self._providers.queues if self._providers else []
+
     def _end(self, seconds: float) -> Result:
         if self._open:
             self._send(seconds, closing=True)
             self._open = False
-            for queue in self._providers.queues if self._providers else ():
+            for queue in self._queues:
                 queue.finish()
             _say_what_was_lost(self._counts())
         counts = self._counts()
-        lost = sum(c.failed + c.dropped for by_name in counts.values() for c in by_name.values())
-        return Result(lost == 0 and _waiting(counts) == 0, counts)
+        return Result(all(each.delivered for each in _every(counts)), counts)
 
     def _send(self, seconds: float, *, closing: bool) -> None:
         deadline = time.monotonic() + seconds
-        queues = self._providers.queues if self._providers else []
-        for wait in [queue.request(deadline, closing=closing) for queue in queues]:
+        for wait in [queue.request(deadline, closing=closing) for queue in self._queues]:
             wait()
 
     def _counts(self) -> dict[str, dict[str, Counts]]:
         counts: dict[str, dict[str, Counts]] = {signal: {} for signal in SIGNALS}
-        for queue in self._providers.queues if self._providers else ():
+        for queue in self._queues:
             counts[queue.signal][queue.destination] = queue.counts()
         return counts
 
@@ -178,13 +181,13 @@ def _seconds(timeout: float | None, settings: Settings) -> float:
     return float(timeout)
 
 
-def _waiting(counts: Mapping[str, Mapping[str, Counts]]) -> int:
-    return sum(each.queued for by_name in counts.values() for each in by_name.values())
+def _every(counts: Mapping[str, Mapping[str, Counts]]) -> list[Counts]:
+    return [each for by_name in counts.values() for each in by_name.values()]
 
 
 def _say_what_was_lost(counts: Mapping[str, Mapping[str, Counts]]) -> None:
     lost = {
-        f"{signal} to {name}": each.failed + each.dropped
+        f"{signal} to {name}": each.lost
         for signal, by_name in counts.items()
         for name, each in by_name.items()
     }

@@ -1,0 +1,75 @@
+"""What became of the items of one signal at one destination: each is counted once."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Counts:
+    """An account at one moment. The sum is what has ended in this process since ``setup()``.
+
+    Attributes:
+        sent: Taken by the receiver.
+        failed: Refused for good, not encodable, or tried in vain until the end.
+        dropped: Never tried: no room, no time, or out of date.
+        spooled: On disk, to be sent by this process or another.
+        queued: In memory.
+    """
+
+    sent: int = 0
+    failed: int = 0
+    dropped: int = 0
+    spooled: int = 0
+    queued: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Items that will never arrive."""
+        return self.failed + self.dropped
+
+    @property
+    def delivered(self) -> bool:
+        """Whether everything has arrived."""
+        return not (self.lost or self.spooled or self.queued)
+
+
+class Account:
+    """The counts of one queue, changed under one lock.
+
+    Attributes:
+        lock: Held while items move; re-entrant, since a signal handler may interrupt its holder.
+        queued: Everything taken in and not settled.
+        recovered: Items of other processes, found on disk and delivered.
+        last_success: Unix time of the last accepted request.
+        last_error: What the last failed request met with.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.sent = self.failed = self.dropped = self.spooled = self.recovered = 0
+        self.last_success: float | None = None
+        self.last_error: str | None = None
+        self._told = 0
+
+    def counts(self, queued: int) -> Counts:
+        """The account with ``queued`` items in memory; call it holding the lock."""
+        return Counts(self.sent, self.failed, self.dropped, self.spooled, queued)
+
+    def newly_lost(self) -> int:
+        """Items lost since the last call."""
+        with self.lock:
+            lost = self.failed + self.dropped
+            fresh, self._told = lost - self._told, lost
+            return fresh
+
+    def drop(self, count: int) -> None:
+        """Counts items that nobody will try to send."""
+        with self.lock:
+            self.dropped += count
+
+    def last(self) -> dict[str, Any]:
+        """The last events."""
+        return {"last_success": self.last_success, "last_error": self.last_error}

@@ -1,0 +1,64 @@
+"""The destination ``console``: the SDK's console exporters behind a queue of ours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+from otelkit.exporter import Answer, Batch
+
+_CONSOLE: dict[str, Any] = {
+    "traces": ConsoleSpanExporter,
+    "metrics": ConsoleMetricExporter,
+    "logs": ConsoleLogRecordExporter,
+}
+
+
+class ConsoleExporter:
+    """Prints items as the SDK's console exporters do.
+
+    Args:
+        signal: ``traces``, ``metrics`` or ``logs``.
+    """
+
+    endpoint = "stdout"
+
+    def __init__(self, signal: str) -> None:
+        self._signal = signal
+        self._print = _CONSOLE[signal](out=sys.stdout)
+
+    def prepare(self, items: Sequence[Any]) -> tuple[list[Batch], int]:
+        """One batch of all ``items``; of metrics, counted in data points."""
+        if self._signal != "metrics":
+            return [Batch(len(items), items)], 0
+        points = sum(
+            len(metric.data.data_points)
+            for data in items
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        )
+        return [Batch(points, items[0])], 0
+
+    def send(self, batch: Batch, timeout: float) -> Answer:  # noqa: ARG002
+        """Prints the batch."""
+        try:
+            self._print.export(batch.payload)
+        except Exception as error:
+            return Answer("failed", f"{type(error).__name__}: {error}")
+        return Answer("sent")
+
+    def halve(self, batch: Batch) -> list[Batch]:  # noqa: ARG002
+        """Nothing is too large for a console."""
+        return []
+
+    def reset(self) -> None:
+        """There is no connection."""
+
+    def speak_as(self, resource: Any) -> None:
+        """Items are printed as they are."""
