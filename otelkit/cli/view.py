@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import signal
+import socket
 import sys
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from otelkit.errors import ConfigError
 from otelkit.viewer import Viewer
@@ -35,9 +37,6 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         The exit code: 0, or 2 when the address or the file cannot be used.
     """
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
         viewer = Viewer(args.host, args.port, db=args.db)
     except ConfigError as error:
@@ -48,11 +47,27 @@ def run(args: argparse.Namespace) -> int:
             f"otelkit view: warning: everybody who reaches {args.host} can read what arrives here",
             file=sys.stderr,
         )
-    with viewer:
+    with _told_to_end() as told, viewer:
         print(f"otelkit view: page and OTLP/HTTP endpoint at {viewer.url} (Ctrl-C ends)")
         sys.stdout.flush()
-        stop.wait()
+        told.recv(1)
     return 0
+
+
+@contextmanager
+def _told_to_end() -> Iterator[socket.socket]:
+    """Gives a socket that has something to read as soon as Ctrl-C or SIGTERM comes.
+
+    A lock would not do: the system may hand a signal to another thread than the one that waits.
+    """
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        writing.setblocking(False)
+        signal.set_wakeup_fd(writing.fileno())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        yield reading
+        signal.set_wakeup_fd(-1)
 
 
 def _port(text: str) -> int:

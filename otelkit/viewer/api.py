@@ -51,8 +51,8 @@ def answer(store: Store, path: str, query: str) -> Any:
     if path.startswith("/api/traces/"):
         return _trace(store, path.removeprefix("/api/traces/"))
     if path == "/api/logs":
-        limit = _limit(parameters, default=200)
-        return {"logs": store.logs(parameters.get("trace_id"), limit=limit)}
+        limit, trace_id = _limit(parameters, default=200), parameters.get("trace_id")
+        return {"logs": store.logs(trace_id.lower() if trace_id else None, limit=limit)}
     if path == "/api/metrics":
         return {"metrics": store.metrics()}
     if path == "/api/stats":

@@ -177,6 +177,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answers what `http.server` itself cannot read, such as a malformed request line."""
         self._body_is_read = False  # nobody knows where the next request would begin
+        self.request_version = self.protocol_version  # else there would be no status line
         status = HTTPStatus(code)
         self._send_json(status, {"message": message or explain or status.phrase})
 

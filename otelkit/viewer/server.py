@@ -22,7 +22,6 @@ _logger = logging.getLogger(__name__)
 
 _MAX_CONNECTIONS = 128
 _CLOSE_SECONDS = 2.0
-_POLL_SECONDS = 0.1  # how soon the serving thread notices that it should end
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -136,14 +135,16 @@ class Viewer:
     def start(self) -> None:
         """Serves on a thread, until `close()`."""
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="otelkit-view"
+            target=self._server.serve_forever, name="otelkit-view", daemon=True
         )
-        self._thread.daemon = True
         self._thread.start()
 
     def close(self) -> None:
         """Stops serving, ends all connections within some seconds, and closes the store."""
         if self._thread is not None:
+            # wakes the serving thread, where the system allows it; otherwise it polls
+            with contextlib.suppress(OSError):
+                self._server.socket.shutdown(socket.SHUT_RDWR)
             self._server.shutdown()
             self._thread.join()
             self._thread = None

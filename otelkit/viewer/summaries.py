@@ -10,15 +10,16 @@ import sqlite3
 from otelkit.viewer.decode import Record
 
 # The body is searched first, as one text; only where that hits is it taken apart, so that the
-# names of its own fields ("kind", "events") do not count.
+# names of its own fields ("events", "name") do not count.
 _MATCHES = r"""
     body LIKE :encoded ESCAPE '\' AND (
         name LIKE :text ESCAPE '\'
         OR service LIKE :text ESCAPE '\'
         OR trace_id LIKE :text ESCAPE '\'
         OR json_extract(body, '$.status.message') LIKE :text ESCAPE '\'
-        OR json_extract(body, '$.attributes') LIKE :encoded ESCAPE '\'
-        OR json_extract(body, '$.events') LIKE :encoded ESCAPE '\'
+        OR EXISTS (SELECT 1 FROM json_each(body, '$.attributes')
+            WHERE key LIKE :text ESCAPE '\' OR value LIKE :text ESCAPE '\')
+        OR EXISTS (SELECT 1 FROM json_tree(body, '$.events') WHERE atom LIKE :text ESCAPE '\')
     )
 """
 _GROUPS = """

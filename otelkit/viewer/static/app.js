@@ -6,7 +6,7 @@ import { metricsView } from "./metrics.js";
 import { traceView } from "./trace.js";
 import { tracesView } from "./traces.js";
 
-const INTERVAL = 2000;
+const INTERVAL = 1000;
 const HIDDEN_INTERVAL = 15_000;
 const VIEWS = { traces: tracesView, trace: traceView, logs: logsView, metrics: metricsView };
 

@@ -51,7 +51,7 @@ export function treeOf(spans) {
       if (seen.has(node)) continue;
       seen.add(node);
       ordered.push(node);
-      for (const child of [...node.children].reverse()) {
+      for (const child of node.children.filter((one) => !seen.has(one)).reverse()) {
         child.depth = node.depth + 1;
         stack.push(child);
       }

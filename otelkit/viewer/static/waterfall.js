@@ -5,6 +5,7 @@ import { count, dollars, duration } from "./format.js";
 import { failed, kindOf, KINDS, visible } from "./spans.js";
 
 const INDENT = 14;
+const DEEPEST = 24;
 // Beyond this share of the width (%) a bar leaves no room for the text beside it.
 const ROOM = 68;
 
@@ -108,7 +109,7 @@ function row(node, scale, { collapsed, select, toggle }) {
     el("i", { class: "mark" }),
     el("span", { class: "label", title: span.name }, span.name),
     orphan ? el("small", { title: "Its parent span is not here" }, "parent missing") : null);
-  name.style.paddingLeft = `${8 + depth * INDENT}px`;
+  name.style.paddingLeft = `${8 + Math.min(depth, DEEPEST) * INDENT}px`;
   return el("div", {
     class: `span kind-${kind}${failed(span) ? " error" : ""}`,
     role: "treeitem",
