@@ -15,7 +15,7 @@ from time import perf_counter, time_ns
 from typing import Any
 
 from opentelemetry import context as otel_context
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
@@ -105,9 +105,10 @@ async def serve(
 
 
 def _path_in(path: str, root_path: str) -> str:
-    """``path`` as the application sees it; servers differ in whether it includes the root path."""
+    """``path`` as the application's routes name it: without root path and slash at the end."""
+    # Servers differ in whether the path includes the root path.
     inside = path.removeprefix(root_path) if root_path else path
-    return inside if inside.startswith("/") else path
+    return (inside if inside.startswith("/") else path).rstrip("/") or "/"
 
 
 class Request:
@@ -117,7 +118,7 @@ class Request:
         headers = _http.headers(scope)
         self._http = scope["type"] == "http"
         self._prefix = root_path
-        self._route: str | None = None
+        self.route: str | None = None
         self._status = 0
         self._request_size = _http.content_length(headers)
         self._response_size = 0
@@ -142,7 +143,7 @@ class Request:
         if mount:
             self._prefix += path
             path = "/{path}"
-        self._route = self._prefix + path
+        self.route = self._prefix + path
 
     def receiving(self, receive: Receive) -> Receive:
         """``receive``, counting the body where no header tells its size."""
@@ -195,9 +196,9 @@ class Request:
         outcome: dict[str, Any] = {}
         if self._status:
             outcome[semconv.HTTP_RESPONSE_STATUS_CODE] = self._status
-        if self._route is not None:
-            outcome[semconv.HTTP_ROUTE] = self._route
-            self._span.update_name(f"{self._name} {self._route}")
+        if self.route is not None:
+            outcome[semconv.HTTP_ROUTE] = self.route
+            self._span.update_name(f"{self._name} {self.route}")
         if isinstance(error, Exception):
             outcome[semconv.ERROR_TYPE] = _exceptions.error_type(error)
             _exceptions.record(self._span, error)
@@ -226,6 +227,9 @@ class Request:
 
 
 def _parent(headers: dict[str, str]) -> tuple[Context, list[Link]]:
+    # Not at import: a wrong OTEL_PROPAGATORS breaks it until setup() has set that right.
+    from opentelemetry import propagate
+
     here = otel_context.get_current()
     if _trust_inbound:
         return propagate.extract(headers, here, _http.GETTER), []
