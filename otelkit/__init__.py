@@ -1,1 +1,60 @@
-"""One call gives a Python LLM backend traces, metrics, logs and costs in plain OpenTelemetry."""
+"""One call gives a Python LLM backend traces, metrics, logs and costs in plain OpenTelemetry.
+
+    import otelkit
+
+    otelkit.setup(service_name="api")  # everything else comes from the environment
+
+
+    @otelkit.traced_agent
+    def architect(task): ...
+
+Importing this package loads the OpenTelemetry API only; the SDK and the frameworks are loaded by
+:func:`setup`, as far as they are installed.
+"""
+
+from __future__ import annotations
+
+from otelkit.context import bind
+from otelkit.decorators import (
+    record_usage,
+    traced,
+    traced_agent,
+    traced_llm,
+    traced_stage,
+    traced_tool,
+    traced_workflow,
+)
+from otelkit.errors import ConfigError, MissingExtraError, OtelkitError
+from otelkit.instruments import counter, gauge, histogram, timed
+from otelkit.integrations.fastapi import instrument_fastapi
+from otelkit.integrations.sqlalchemy import instrument_sqlalchemy
+from otelkit.pricing import set_price
+from otelkit.runtime import Telemetry, flush, setup, shutdown, status
+from otelkit.settings import Settings
+
+__all__ = [
+    "ConfigError",
+    "MissingExtraError",
+    "OtelkitError",
+    "Settings",
+    "Telemetry",
+    "bind",
+    "counter",
+    "flush",
+    "gauge",
+    "histogram",
+    "instrument_fastapi",
+    "instrument_sqlalchemy",
+    "record_usage",
+    "set_price",
+    "setup",
+    "shutdown",
+    "status",
+    "timed",
+    "traced",
+    "traced_agent",
+    "traced_llm",
+    "traced_stage",
+    "traced_tool",
+    "traced_workflow",
+]

@@ -7,8 +7,8 @@ raises into the application.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from contextvars import Token
@@ -141,7 +141,7 @@ class Operation:
         if kind == "tool":
             self.input_side, self.output_side = _content.TOOL_INPUT, _content.TOOL_OUTPUT
 
-    def begin(self, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = {}) -> Call | None:  # noqa: B006 - never changed
+    def begin(self, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = {}) -> Call | None:
         """Start a call and make its span the current one.
 
         Returns:
@@ -278,7 +278,7 @@ class Call:
         try:
             if isinstance(error, GeneratorExit):
                 self.stop_early()
-            elif isinstance(error, asyncio.CancelledError):
+            elif _is_cancellation(error):
                 self.span.set_attribute(semconv.CANCELLED, True)
                 self._finish(semconv.CANCELLED_OUTCOME)
             elif isinstance(error, SystemExit) and not error.code:
@@ -328,6 +328,11 @@ class Call:
     ) -> None:
         attributes = self.operation.metric_attributes(self._around, outcome, error_type)
         record(to.duration[self.operation.kind], seconds, attributes, self.context)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    asyncio = sys.modules.get("asyncio")  # whoever cancels has loaded it
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def present(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:

@@ -1,8 +1,8 @@
 """Sharing one span with the official GenAI instrumentations.
 
-A client instrumented by ``opentelemetry-instrumentation-genai-*`` makes an LLM span of its own. When
-the context holds an ``InferenceData`` under the key of ``opentelemetry-util-genai``, it makes none
-and no metrics, and fills that object instead: one call, one span, its tokens counted once.
+A client instrumented by ``opentelemetry-instrumentation-genai-*`` makes an LLM span of its own.
+When the context holds an ``InferenceData`` under the key of ``opentelemetry-util-genai``, it makes
+none and no metrics, and fills that object instead: one call, one span, its tokens counted once.
 """
 
 from __future__ import annotations

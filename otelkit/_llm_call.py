@@ -13,7 +13,6 @@ from opentelemetry.util.types import AttributeValue
 from otelkit import _content, _genai, capture, instruments, pricing, semconv, usage
 from otelkit._call import Call, note_failure, present
 from otelkit._recorder import record
-from otelkit._stream import is_stream, traced_stream
 from otelkit.context import Scope, with_scope
 from otelkit.usage import Reply, Stream, Usage
 
@@ -77,7 +76,7 @@ class LlmCall(Call):
             note_failure()
 
     def record_usage(self, **counts: Any) -> None:
-        """Add tokens that no response object shows; takes what :func:`otelkit.record_usage` does."""
+        """Add tokens that no response shows; takes what :func:`otelkit.record_usage` does."""
         try:
             self._add(Reply(usage=Usage(**counts)))
         except Exception:
@@ -105,7 +104,9 @@ class LlmCall(Call):
         if not self._finished and result is not None:
             if self._reply is None:
                 self.record(result)
-            if self._reply is None and self._stream is None and is_stream(result):
+            if self._reply is None and self._stream is None and _is_stream(result):
+                from otelkit._stream import traced_stream
+
                 self.detach()
                 return traced_stream(result, self)
         return super().succeed(result)
@@ -146,7 +147,7 @@ class LlmCall(Call):
             self.span.set_attribute(semconv.OUTPUT_MESSAGES, encoded)
 
     def _known(self) -> Reply:
-        """What all sources together say; an instrumented client saw every response, so it counts."""
+        """What all sources together say; an instrumented client saw every response."""
         own = self._reply
         if own is None and self._stream is not None:
             own = self._stream.reply()
@@ -219,22 +220,20 @@ class LlmCall(Call):
             (semconv.TOKEN_OUTPUT, reply.usage.output_tokens),
         ):
             record(to.token_usage, count, {**attributes, semconv.TOKEN_TYPE: kind}, self.context)
-        self._count(reply, reply.usage)
+        key = instruments.llm_key(
+            self.operation.provider or reply.provider,
+            self._model or reply.model,
+            self._around.agent,
+            self._around.workflow,
+        )
+        usd = self._cost.amount if self._cost is not None else None
+        instruments.count_llm(key, reply.usage, usd)
 
-    def _count(self, reply: Reply, used: Usage) -> None:
-        """Add to the running totals, told apart by agent and workflow."""
-        key = self.operation.totals_key(self._around, self._model, reply)
-        for kind, count in (
-            (semconv.TOKEN_INPUT, used.input_tokens),
-            (semconv.TOKEN_OUTPUT, used.output_tokens),
-            (semconv.TOKEN_CACHE_READ, used.cache_read_tokens),
-            (semconv.TOKEN_CACHE_WRITE, used.cache_write_tokens),
-            (semconv.TOKEN_REASONING, used.reasoning_tokens),
-        ):
-            if count:
-                instruments.tokens.add((*key, (semconv.TOKEN_TYPE, kind)), count)
-        if self._cost is not None:
-            instruments.cost.add(key, self._cost.amount)
+
+def _is_stream(result: Any) -> bool:
+    """Whether ``result`` yields chunks; asks its type only, so no code of its class runs."""
+    kind = type(result)
+    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
 
 
 class UntracedLlmCall:

@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
-from otelkit import instruments, semconv
+from otelkit import semconv
 from otelkit._call import Operation, present, remember, state
 from otelkit._llm_call import LlmCall, UntracedLlmCall
 from otelkit.context import Scope, scope
@@ -140,16 +140,6 @@ class LlmOperation(Operation):
             )
             remember(self._metric_sets, key, found)
         return found
-
-    def totals_key(self, around: Scope, model: str | None, reply: Reply) -> instruments.Key:
-        """The series of tokens and cost that a call belongs to."""
-        attributes = {
-            semconv.PROVIDER_NAME: self.provider or reply.provider,
-            semconv.REQUEST_MODEL: model or reply.model,
-            semconv.AGENT_NAME: around.agent,
-            semconv.WORKFLOW_NAME: around.workflow,
-        }
-        return tuple((name, value) for name, value in attributes.items() if value is not None)
 
 
 def _request_attributes(given: Mapping[str, Any]) -> dict[str, AttributeValue]:

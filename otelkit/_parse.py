@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class Repaired(ValueError):
-    """Text that is wrong but whose meaning is plain: the environment gets a warning and ``value``."""
+    """Text that is wrong but whose meaning is plain: a variable gets a warning and ``value``."""
 
     def __init__(self, value: Any, why: str) -> None:
         super().__init__(why)
@@ -178,7 +178,7 @@ def url(value: Any) -> str:
     """An ``http(s)`` address with a host; its path and port are checked, not changed."""
     address = text(value)
     if address and "://" not in address:
-        # gRPC would read it as TLS, HTTP would fail on every request; a plain host is what is meant.
+        # gRPC would read it as TLS, HTTP would fail on every request; a plain host is meant.
         raise Repaired(url(f"http://{address}"), f"no scheme; write http://{address}")
     try:
         parts = urlsplit(address)

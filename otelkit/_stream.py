@@ -1,4 +1,7 @@
-"""The stream that an LLM client returns, handed on as it is but watched to its end."""
+"""The stream that an LLM client returns, handed on as it is but watched to its end.
+
+Imported only when a call returns one: the proxy library takes its time to load.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,6 @@ import wrapt
 
 if TYPE_CHECKING:
     from otelkit._llm_call import LlmCall
-
-
-def is_stream(result: Any) -> bool:
-    """Whether ``result`` yields chunks; asks its type only, so no code of its class runs."""
-    kind = type(result)
-    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
 
 
 def traced_stream(stream: Any, call: LlmCall) -> Any:

@@ -29,11 +29,17 @@ class Traced(Generic[Given]):
     """
 
     def __init__(
-        self, make: Callable[[str], Operation], name: str | None, method: str | None = None
+        self,
+        make: Callable[[str], Operation],
+        name: str | None,
+        method: str | None = None,
+        *,
+        qualified: bool = False,
     ) -> None:
         self._make = make
         self._name = name
         self._method = method
+        self._qualified = qualified
         self._operation: Operation | None = None
         self._entered: Entered[Call | None] = Entered()
 
@@ -45,7 +51,7 @@ class Traced(Generic[Given]):
             return cast("T", self._decorate_class(target))
         if not callable(target):
             raise ConfigError(f"cannot trace {type(target).__name__!r}: it is not callable")
-        operation = self._make(self._name or _name_of(target))
+        operation = self._make(self._name or self._name_of(target))
         operation.parameters = _content.parameters(target)
         return cast("T", wrap(target, operation.begin))
 
@@ -58,6 +64,15 @@ class Traced(Generic[Given]):
         named = Traced[Given](self._make, self._name or target.__name__)
         setattr(target, method, named(inspect.getattr_static(target, method)))
         return target
+
+    def _name_of(self, target: Any) -> str:
+        while isinstance(target, functools.partial):
+            target = target.func
+        if self._qualified:
+            # Module-level: f; method: Service.f; nested: f, without where it was defined.
+            qualified = str(getattr(target, "__qualname__", type(target).__qualname__))
+            return qualified.rpartition("<locals>.")[2]
+        return str(getattr(target, "__name__", type(target).__name__))
 
     def _begin(self) -> Call | None:
         if self._operation is None:
@@ -101,9 +116,3 @@ class Traced(Generic[Given]):
     def _given(self, call: Call | None) -> Given:
         operation = self._operation
         return cast("Given", call.given if call is not None else operation and operation.untraced)
-
-
-def _name_of(target: Any) -> str:
-    while isinstance(target, functools.partial):
-        target = target.func
-    return str(getattr(target, "__name__", None) or type(target).__name__)

@@ -1,4 +1,4 @@
-"""The decorators: ``traced``, ``traced_workflow``, ``_stage``, ``_agent``, ``_tool``, ``_llm``.
+"""The decorators, one for each kind of call.
 
 Each works bare, with arguments, and as a context manager (sync and async), on functions of every
 kind, on static and class methods, on ``functools.partial`` and other callable objects, and on
@@ -7,9 +7,9 @@ They need only the OpenTelemetry API: until an application calls ``setup()`` the
 
 Options they share:
 
-- ``name``: of the workflow, stage, agent, tool or span; the function's (or class's) name by default.
+- ``name``: of the workflow, stage, agent, tool or span; by default the function's or class's.
 - ``attributes``: written on every span, beside those of the conventions.
-- ``capture``: ``"off"``, ``"metadata"``, ``"redacted"`` or ``"full"``; ``OTELKIT_CAPTURE`` by default.
+- ``capture``: ``"off"``, ``"metadata"``, ``"redacted"``, ``"full"``; else ``OTELKIT_CAPTURE``.
 
 All raise :class:`~otelkit.errors.ConfigError` at decoration if an option cannot be used, and
 nothing at all when the decorated function is called.
@@ -25,14 +25,23 @@ from opentelemetry.trace import Span, SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from otelkit import semconv
-from otelkit._call import Operation, present
-from otelkit._call import configure as configure
+from otelkit._call import Operation, configure, present
 from otelkit._llm_call import LlmCall
 from otelkit._llm_operation import LlmOperation
 from otelkit._traced import Target, Traced
 from otelkit.context import scope
 from otelkit.errors import ConfigError
-from otelkit.usage import Usage
+
+__all__ = [
+    "configure",
+    "record_usage",
+    "traced",
+    "traced_agent",
+    "traced_llm",
+    "traced_stage",
+    "traced_tool",
+    "traced_workflow",
+]
 
 Capture = Literal["off", "metadata", "redacted", "full"]
 Attributes = Mapping[str, AttributeValue]
@@ -58,7 +67,7 @@ def traced(
     attributes: Attributes | None = None,
     capture: Capture | None = None,
 ) -> Any:
-    """Trace a function or a block as a plain internal span, named after the function.
+    """Trace a function or a block as a plain internal span, by its qualified name.
 
     Args:
         target: The function, or the name.
@@ -70,7 +79,7 @@ def traced(
     def make(name: str) -> Operation:
         return Operation("plain", name, name, attributes or {}, capture=capture)
 
-    return _traced(make, target, name, attributes, capture)
+    return _traced(make, target, name, attributes, capture, qualified=True)
 
 
 @overload
@@ -366,6 +375,8 @@ def _traced(
     attributes: Any,
     capture: Any,
     method: str | None = None,
+    *,
+    qualified: bool = False,
 ) -> Any:
     """Decorate ``target`` at once (bare), or give a decorator of that name."""
     if capture not in (None, "off", "metadata", "redacted", "full"):
@@ -373,5 +384,5 @@ def _traced(
     if attributes is not None and not isinstance(attributes, Mapping):
         raise ConfigError(f"attributes={attributes!r}: expected a mapping of names to values")
     if target is None or isinstance(target, str):
-        return Traced[Any](make, target or name, method)
-    return Traced[Any](make, name, method)(target)
+        return Traced[Any](make, target or name, method, qualified=qualified)
+    return Traced[Any](make, name, method, qualified=qualified)(target)

@@ -26,6 +26,8 @@ from otelkit.errors import ConfigError
 if TYPE_CHECKING:
     from opentelemetry.metrics import _Gauge as Gauge
 
+    from otelkit.usage import Usage
+
 _logger = logging.getLogger("otelkit")
 T = TypeVar("T")
 
@@ -80,6 +82,34 @@ cost = Totals(semconv.LLM_COST)
 active = Totals(semconv.ACTIVE)
 
 
+def llm_key(
+    provider: str | None, model: str | None, agent: str | None, workflow: str | None
+) -> Key:
+    """The series of tokens and cost that an LLM call belongs to."""
+    pairs = (
+        (semconv.PROVIDER_NAME, provider),
+        (semconv.REQUEST_MODEL, model),
+        (semconv.AGENT_NAME, agent),
+        (semconv.WORKFLOW_NAME, workflow),
+    )
+    return tuple((name, value) for name, value in pairs if value is not None)
+
+
+def count_llm(key: Key, used: Usage, usd: float | None) -> None:
+    """Add the tokens and the cost of one LLM call."""
+    for kind, count in (
+        (semconv.TOKEN_INPUT, used.input_tokens),
+        (semconv.TOKEN_OUTPUT, used.output_tokens),
+        (semconv.TOKEN_CACHE_READ, used.cache_read_tokens),
+        (semconv.TOKEN_CACHE_WRITE, used.cache_write_tokens),
+        (semconv.TOKEN_REASONING, used.reasoning_tokens),
+    ):
+        if count:
+            tokens.add((*key, (semconv.TOKEN_TYPE, kind)), count)
+    if usd is not None:
+        cost.add(key, usd)
+
+
 def _forget_totals() -> None:
     # A forked child reports its own work only; its parent goes on reporting its own.
     for totals in _all_totals:
@@ -130,7 +160,7 @@ _made_lock = threading.Lock()
 def _user_instrument(kind: str, name: str, make: Callable[[Meter], T]) -> T:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{kind} {name!r}: a name starts with a letter and goes on with letters, digits and _./-"
+            f"{kind} {name!r}: a name is a letter, then letters, digits, underscores and ./-"
         )
     with _made_lock:
         if name not in _made:

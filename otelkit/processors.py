@@ -13,6 +13,7 @@ from opentelemetry.sdk.metrics.view import Aggregation
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import TraceFlags
 
+from otelkit import enrich
 from otelkit._trouble import Trouble
 from otelkit.export import Queue
 from otelkit.exporter import Exporter
@@ -40,10 +41,12 @@ class SpanQueues(SpanProcessor):
         self.queues: tuple[Queue, ...] = ()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing to do."""
+        """Writes what is bound in scope on the span."""
+        enrich.start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queues the span if it is sampled."""
+        span = enrich.finish(span)
         context = span.context
         if context is not None and context.trace_flags & TraceFlags.SAMPLED:
             for queue in self.queues:

@@ -1,0 +1,294 @@
+"""A generator's span covers its life, is current in its body only, and changes nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+
+import pytest
+from opentelemetry import trace
+
+from otelkit import traced, traced_stage, traced_tool
+
+
+def current() -> str | None:
+    span = trace.get_current_span()
+    return span.name if span.is_recording() else None
+
+
+@traced
+def numbers(count):
+    for number in range(count):
+        with traced_stage(f"step {number}"):
+            pass
+        assert current() == "numbers"
+        yield number
+
+
+@traced
+async def anumbers(count):
+    for number in range(count):
+        await asyncio.sleep(0)
+        with traced_stage(f"step {number}"):
+            pass
+        assert current() == "anumbers"
+        yield number
+
+
+@pytest.fixture(autouse=True)
+def _no_complaints(caplog):
+    yield
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+class TestGenerators:
+    def test_the_span_is_current_in_the_body_and_nowhere_else(self, seen):
+        for _ in numbers(2):
+            assert current() is None
+        assert seen.parent("stage step 0") == seen.parent("stage step 1") == "numbers"
+        assert seen.parent("numbers") is None
+
+    def test_consumers_spans_are_no_children_of_it(self, seen):
+        with traced_tool("consumer"):
+            for number in numbers(2):
+                with traced_stage(f"consumed {number}"):
+                    pass
+        assert seen.parent("numbers") == "execute_tool consumer"
+        assert seen.parent("stage consumed 1") == "execute_tool consumer"
+
+    def test_stopping_early_is_marked_and_no_error(self, seen):
+        for _ in numbers(5):
+            break
+        gc.collect()
+        assert seen.attributes("numbers")["otelkit.stopped_early"] is True
+        assert seen.span("numbers").status.is_unset
+        assert current() is None
+
+    def test_collected_half_way(self, seen):
+        generator = numbers(5)
+        next(generator)
+        assert "numbers" not in seen.names
+        del generator
+        gc.collect()
+        assert seen.attributes("numbers")["otelkit.stopped_early"] is True
+
+    def test_never_iterated_makes_no_span(self, seen):
+        numbers(5)
+        gc.collect()
+        assert seen.names == []
+        assert seen.points("otelkit.active") == []
+
+    def test_an_exception_in_the_body(self, seen):
+        @traced
+        def fails():
+            yield 1
+            raise ValueError("inside")
+
+        with pytest.raises(ValueError, match="inside"):
+            list(fails())
+        assert seen.attributes("fails")["error.type"] == "ValueError"
+        assert len(seen.events("fails")) == 1
+
+    def test_an_exception_in_the_consumer_is_not_the_generators(self, seen):
+        def consume():
+            for _ in numbers(3):
+                raise KeyError("mine")
+
+        with pytest.raises(KeyError):
+            consume()
+        gc.collect()
+        assert seen.span("numbers").status.is_unset
+
+    def test_send_throw_and_the_return_value_are_kept(self, seen):
+        @traced
+        def talk():
+            got = yield "first"
+            try:
+                yield got * 2
+            except ValueError as error:
+                yield f"caught {error}"
+            return "end"
+
+        generator = talk()
+        assert next(generator) == "first"
+        assert generator.send(21) == 42
+        assert generator.throw(ValueError("x")) == "caught x"
+        with pytest.raises(StopIteration) as stop:
+            next(generator)
+        assert stop.value.value == "end"
+        assert seen.attributes("talk")["otelkit.output.type"] == "str"
+
+    def test_yield_from_a_traced_generator_gives_its_value(self, seen):
+        @traced
+        def inner():
+            yield 1
+            return 5
+
+        def outer():
+            return (yield from inner())
+
+        generator = outer()
+        next(generator)
+        with pytest.raises(StopIteration) as stop:
+            next(generator)
+        assert stop.value.value == 5
+
+    def test_close_runs_the_bodys_finally_inside_the_span(self, seen):
+        ran_in = []
+
+        @traced
+        def careful():
+            try:
+                yield 1
+            finally:
+                ran_in.append(current())
+
+        generator = careful()
+        next(generator)
+        generator.close()
+        assert ran_in == ["careful"]
+
+    def test_closed_in_another_task(self, seen):
+        async def work():
+            generator = numbers(3)
+            next(generator)
+
+            async def close():
+                generator.close()
+
+            await asyncio.create_task(close())
+
+        asyncio.run(work())
+        assert seen.attributes("numbers")["otelkit.stopped_early"] is True
+
+
+class TestAsyncGenerators:
+    def test_the_span_is_current_in_the_body_and_nowhere_else(self, seen):
+        async def consume():
+            async for _ in anumbers(2):
+                assert current() is None
+
+        asyncio.run(consume())
+        assert seen.parent("stage step 0") == seen.parent("stage step 1") == "anumbers"
+
+    def test_break_is_stopping_early(self, seen):
+        async def consume():
+            async for _ in anumbers(5):
+                break
+            gc.collect()
+            while "anumbers" not in seen.names:
+                await asyncio.sleep(0)
+
+        asyncio.run(consume())
+        assert seen.attributes("anumbers")["otelkit.stopped_early"] is True
+        assert seen.span("anumbers").status.is_unset
+
+    def test_a_loop_that_ends_closes_what_is_left_open(self, seen):
+        async def consume():
+            kept = anumbers(5)
+            await anext(kept)
+            return kept
+
+        asyncio.run(consume())
+        assert "otelkit.stopped_early" in seen.attributes("anumbers")
+
+    def test_never_iterated_makes_no_span(self, seen):
+        async def consume():
+            anumbers(5)
+
+        asyncio.run(consume())
+        assert seen.names == []
+
+    def test_asend_athrow_aclose(self, seen):
+        @traced
+        async def talk():
+            got = yield "first"
+            await asyncio.sleep(0)
+            try:
+                yield got * 2
+            except ValueError as error:
+                await asyncio.sleep(0)
+                yield f"caught {error}"
+
+        async def speak():
+            generator = talk()
+            assert await anext(generator) == "first"
+            assert await generator.asend(21) == 42
+            assert await generator.athrow(ValueError("x")) == "caught x"
+            await generator.aclose()
+
+        asyncio.run(speak())
+        assert seen.attributes("talk")["otelkit.stopped_early"] is True
+
+    def test_closed_in_another_task_without_complaint(self, seen):
+        async def work():
+            generator = anumbers(3)
+            await anext(generator)
+            await asyncio.create_task(generator.aclose())
+
+        asyncio.run(work())
+        assert seen.attributes("anumbers")["otelkit.stopped_early"] is True
+        assert current() is None
+
+    def test_an_exception_in_the_body(self, seen):
+        @traced
+        async def fails():
+            yield 1
+            raise ValueError("inside")
+
+        async def consume():
+            with pytest.raises(ValueError, match="inside"):
+                [_ async for _ in fails()]
+
+        asyncio.run(consume())
+        assert seen.attributes("fails")["error.type"] == "ValueError"
+
+    def test_cancelled_while_waiting(self, seen):
+        entered = []
+
+        @traced
+        async def waits():
+            yield 1
+            entered.append(True)
+            await asyncio.Event().wait()
+
+        async def consume():
+            async for _ in waits():
+                pass
+
+        async def cancel():
+            task = asyncio.create_task(consume())
+            while not entered:
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(cancel())
+        assert seen.attributes("waits")["otelkit.cancelled"] is True
+
+    def test_timeouts_and_tasks_of_the_body_work(self, seen):
+        @traced
+        async def busy():
+            async def child():
+                return current()
+
+            yield await asyncio.create_task(child())
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+            yield "waited"
+
+        async def consume():
+            return [value async for value in busy()]
+
+        assert asyncio.run(consume()) == ["busy", "waited"]
+
+    def test_no_task_is_made_for_a_chunk(self, seen):
+        async def consume():
+            tasks = set()
+            async for _ in anumbers(3):
+                tasks.add(len(asyncio.all_tasks()))
+            return tasks
+
+        assert asyncio.run(consume()) == {1}

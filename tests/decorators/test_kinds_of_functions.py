@@ -1,0 +1,395 @@
+"""Every kind of function keeps its kind, its signature, its results and its exceptions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import pickle
+import traceback
+
+import pytest
+
+import otelkit
+from otelkit import traced, traced_agent, traced_stage, traced_tool, traced_workflow
+
+
+@traced
+def module_level(x: int, *, y: str = "b") -> str:
+    """Says x and y."""
+    return f"{x}{y}"
+
+
+def test_a_function(seen):
+    assert module_level(1, y="c") == "1c"
+    assert seen.names == ["module_level"]
+
+
+def test_a_wrapped_function_looks_like_the_original():
+    original = module_level.__wrapped__
+    assert inspect.signature(module_level) == inspect.signature(original)
+    assert (module_level.__name__, module_level.__doc__) == ("module_level", "Says x and y.")
+    assert pickle.loads(pickle.dumps(module_level)) is module_level
+
+
+@pytest.mark.parametrize("decorate", [traced, traced(), traced("n"), traced(name="n")])
+def test_bare_and_with_arguments(seen, decorate):
+    assert decorate(lambda: 5)() == 5
+    assert len(seen.spans) == 1
+
+
+def test_a_coroutine_function(seen):
+    @traced
+    async def work() -> int:
+        await asyncio.sleep(0)
+        return 3
+
+    assert inspect.iscoroutinefunction(work)
+    assert asyncio.run(work()) == 3
+    assert seen.names == ["work"]
+
+
+def test_a_generator_function(seen):
+    @traced
+    def numbers():
+        yield from (1, 2)
+
+    assert inspect.isgeneratorfunction(numbers)
+    assert list(numbers()) == [1, 2]
+    assert seen.names == ["numbers"]
+
+
+def test_an_asynchronous_generator_function(seen):
+    @traced
+    async def numbers():
+        for number in (1, 2):
+            await asyncio.sleep(0)
+            yield number
+
+    async def collect():
+        return [number async for number in numbers()]
+
+    assert inspect.isasyncgenfunction(numbers)
+    assert asyncio.run(collect()) == [1, 2]
+    assert seen.names == ["numbers"]
+
+
+class Service:
+    @traced_tool
+    def method(self, x):
+        return self, x
+
+    @traced_tool
+    @staticmethod
+    def static_inside(x):
+        return x
+
+    @staticmethod
+    @traced_tool
+    def static_outside(x):
+        return x
+
+    @traced_tool
+    @classmethod
+    def class_inside(cls, x):
+        return cls, x
+
+    @classmethod
+    @traced_tool
+    def class_outside(cls, x):
+        return cls, x
+
+    @functools.cached_property
+    @traced_tool
+    def cached(self):
+        return 9
+
+
+def test_methods_of_every_kind_in_either_order(seen):
+    service = Service()
+    assert service.method(1) == (service, 1)
+    assert Service.static_inside(2) == service.static_outside(2) == 2
+    assert Service.class_inside(3) == service.class_outside(3) == (Service, 3)
+    assert service.cached == 9
+    assert [name.split()[1] for name in seen.names] == [
+        "method", "static_inside", "static_outside", "class_inside", "class_outside", "cached",
+    ]  # fmt: skip
+
+
+def test_a_plain_span_has_the_qualified_name(seen):
+    class Service:
+        @traced
+        def method(self):
+            pass
+
+    Service().method()
+    assert seen.names == ["Service.method"]
+
+
+def test_a_partial(seen):
+    def add(a, b):
+        return a + b
+
+    assert traced_tool(functools.partial(add, 1))(2) == 3
+    assert seen.names == ["execute_tool add"]
+
+
+def test_a_partial_of_a_coroutine_function(seen):
+    async def add(a, b):
+        return a + b
+
+    add_one = traced_tool(functools.partial(add, 1))
+    assert inspect.iscoroutinefunction(add_one)
+    assert asyncio.run(add_one(2)) == 3
+    assert seen.names == ["execute_tool add"]
+
+
+def test_callable_objects(seen):
+    class Adder:
+        def __call__(self, x):
+            return x + 1
+
+    class Later:
+        async def __call__(self, x):
+            return x + 1
+
+    assert traced_tool(Adder())(1) == 2
+    assert asyncio.run(traced_tool(Later())(1)) == 2
+    assert seen.names == ["execute_tool Adder", "execute_tool Later"]
+
+
+def test_a_builtin(seen):
+    assert traced_tool(len)("abc") == 3
+    assert seen.names == ["execute_tool len"]
+
+
+class TestClasses:
+    def test_run_is_traced_and_the_class_stays_a_class(self, seen):
+        @traced_agent
+        class Architect:
+            def run(self, task):
+                return task.upper()
+
+            def other(self):
+                return 1
+
+        assert inspect.isclass(Architect)
+        assert isinstance(Architect(), Architect)
+        assert Architect().run("x") == "X"
+        Architect().other()
+        assert seen.names == ["invoke_agent Architect"]
+
+    def test_call_is_traced_where_there_is_no_run(self, seen):
+        @traced_agent("caller")
+        class Agent:
+            async def __call__(self, task):
+                return task
+
+        assert asyncio.run(Agent()("x")) == "x"
+        assert seen.names == ["invoke_agent caller"]
+
+    def test_a_named_method(self, seen):
+        @traced_agent(method="solve")
+        class Agent:
+            @classmethod
+            def solve(cls):
+                return cls
+
+        assert Agent.solve() is Agent
+        assert seen.names == ["invoke_agent Agent"]
+
+    def test_an_inherited_method_is_traced_in_the_subclass_only(self, seen):
+        class Base:
+            def run(self):
+                return 1
+
+        @traced_agent
+        class Sub(Base):
+            pass
+
+        Base().run()
+        assert seen.names == []
+        Sub().run()
+        assert seen.names == ["invoke_agent Sub"]
+
+    def test_a_class_without_the_method_is_a_clear_error(self):
+        with pytest.raises(
+            otelkit.ConfigError, match="Empty has no run or __call__; name a method"
+        ):
+            traced_agent(type("Empty", (), {}))
+
+
+@pytest.mark.parametrize("wrong", [5, None.__class__, ["f"]])
+def test_what_cannot_be_traced_is_a_clear_error(wrong):
+    with pytest.raises(otelkit.ConfigError):
+        traced_tool(wrong)
+
+
+@pytest.mark.parametrize("options", [{"capture": "all"}, {"attributes": ["a"]}])
+def test_wrong_options_are_a_clear_error_at_decoration(options):
+    with pytest.raises(otelkit.ConfigError):
+        traced_stage("plan", **options)
+
+
+class TestBlocks:
+    def test_a_block_gives_the_span(self, seen):
+        with traced_stage("plan") as span:
+            span.set_attribute("mine", 1)
+        assert seen.attributes("stage plan")["mine"] == 1
+
+    def test_an_asynchronous_block(self, seen):
+        async def work():
+            async with traced_workflow("flow"), traced_stage("plan"):
+                await asyncio.sleep(0)
+
+        asyncio.run(work())
+        assert seen.parent("stage plan") == "invoke_workflow flow"
+
+    def test_one_object_entered_nested(self, seen):
+        stage = traced_stage("again")
+        with stage as outer, stage as inner:
+            assert outer is not inner
+        inner_span, outer_span = seen.spans
+        assert inner_span.parent.span_id == outer_span.context.span_id
+
+    def test_one_object_entered_by_many_tasks_at_once(self, seen):
+        stage = traced_stage("shared")
+
+        async def enter(number, all_in):
+            with stage as span:
+                span.set_attribute("number", number)
+                all_in.append(number)
+                while len(all_in) < 5:
+                    await asyncio.sleep(0)
+            # What ended is this task's own span.
+            assert not span.is_recording()
+
+        async def together():
+            all_in = []
+            await asyncio.gather(*(enter(number, all_in) for number in range(5)))
+
+        asyncio.run(together())
+        assert {span.attributes["number"] for span in seen.spans} == set(range(5))
+        assert all(span.parent is None for span in seen.spans)
+
+    def test_one_object_entered_by_interleaved_generators(self, seen):
+        stage = traced_stage("shared")
+
+        def work(number):
+            with stage as span:
+                span.set_attribute("number", number)
+                yield span
+
+        def interleave():
+            first, second = work(1), work(2)
+            span, other = next(first), next(second)
+            first.close()
+            assert not span.is_recording()
+            assert other.is_recording()
+            second.close()
+
+        # A block in a suspended generator changes its consumer's context, which ends here.
+        contextvars.copy_context().run(interleave)
+        assert [s.attributes["number"] for s in seen.spans] == [1, 2]
+
+
+class TestExceptions:
+    def test_the_exception_is_the_original_with_one_more_frame(self, seen):
+        error = ValueError("no")
+
+        @traced
+        def fail():
+            raise error
+
+        with pytest.raises(ValueError, match="no") as caught:
+            fail()
+        assert caught.value is error
+        frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        assert frames[1:] == ["traced", "fail"]
+
+    def test_status_and_type_and_one_event(self, seen):
+        @traced_stage("inner")
+        def fail():
+            raise LookupError("nothing there")
+
+        with pytest.raises(LookupError), traced_workflow("outer"):
+            fail()
+        for name in ("stage inner", "invoke_workflow outer"):
+            assert seen.span(name).status.description == "LookupError: nothing there"
+            assert seen.attributes(name)["error.type"] == "LookupError"
+        (event,) = seen.events("stage inner")
+        assert event["exception.type"] == "LookupError"
+        assert event["exception.message"] == "nothing there"
+        assert "raise LookupError" in event["exception.stacktrace"]
+        assert seen.events("invoke_workflow outer") == []
+
+    def test_a_further_trace_records_the_same_exception_again(self, seen):
+        error = ValueError("kept")
+
+        @traced
+        def fail():
+            raise error
+
+        for _ in range(2):
+            with pytest.raises(ValueError, match="kept"):
+                fail()
+        assert [len(span.events) for span in seen.spans] == [1, 1]
+
+    def test_secrets_in_messages_are_not_written(self, seen):
+        @traced
+        def fail():
+            raise RuntimeError("cannot log in with password=hunter2")
+
+        with pytest.raises(RuntimeError, match="hunter2"):
+            fail()
+        (event,) = seen.events("fail")
+        written = str(event) + str(seen.span("fail").status.description)
+        assert "hunter2" not in written.replace('"cannot log in with password=hunter2"', "")
+
+    def test_an_exception_that_cannot_say_what_it_is(self, seen):
+        class Mute(Exception):
+            def __str__(self):
+                raise RuntimeError("no words")
+
+            def __setattr__(self, name, value):
+                raise RuntimeError("no attributes")
+
+        @traced
+        def fail():
+            raise Mute
+
+        with pytest.raises(Mute):
+            fail()
+        assert "without a readable message" in seen.span("fail").status.description
+
+    def test_cancellation_is_no_error(self, seen):
+        @traced_tool
+        async def wait():
+            await asyncio.Event().wait()
+
+        async def cancel():
+            task = asyncio.create_task(wait())
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(cancel())
+        span = seen.span("execute_tool wait")
+        assert span.status.is_unset
+        assert span.attributes["otelkit.cancelled"] is True
+        assert "error.type" not in span.attributes
+        (point,) = seen.points("gen_ai.execute_tool.duration")
+        assert point.attributes["otelkit.outcome"] == "cancelled"
+
+    @pytest.mark.parametrize(("code", "failed"), [(0, False), (None, False), (3, True)])
+    def test_a_clean_exit_is_no_error(self, seen, code, failed):
+        @traced
+        def leave():
+            raise SystemExit(code)
+
+        with pytest.raises(SystemExit):
+            leave()
+        assert seen.span("leave").status.is_ok is not failed
+        assert ("error.type" in seen.attributes("leave")) is failed
