@@ -14,6 +14,7 @@ Importing this package loads the OpenTelemetry API only; the SDK and the framewo
 
 from __future__ import annotations
 
+from otelkit import _propagators as _propagators  # first: what follows reads OTEL_PROPAGATORS
 from otelkit.context import bind
 from otelkit.decorators import (
     record_usage,

@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from importlib.metadata import entry_points
 
-from otelkit.settings import Settings
+from otelkit import _propagators
+from otelkit.settings import SIGNALS, Settings
 
 _PROVIDERS = {
     "OTEL_PYTHON_TRACER_PROVIDER": "opentelemetry_tracer_provider",
     "OTEL_PYTHON_METER_PROVIDER": "opentelemetry_meter_provider",
     "OTEL_PYTHON_LOGGER_PROVIDER": "opentelemetry_logger_provider",
 }
-_W3C = ["tracecontext", "baggage"]
+# The SDK reads them at import, or wherever somebody makes limits without arguments.
+_COUNTS = (
+    "OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "OTEL_SPAN_LINK_COUNT_LIMIT",
+)
+_INTERNAL_METRICS = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 
 
 def repair(settings: Settings) -> list[str]:
@@ -26,7 +39,12 @@ def repair(settings: Settings) -> list[str]:
     # It reads resource variables at import and after every fork, and complains every time about
     # what has been said once, with a traceback.
     logging.getLogger("opentelemetry.sdk.resources").addFilter(_not_about_the_environment)
-    return [*_providers(), *_propagators(settings)]
+    if settings.propagators:
+        _propagators.choose(settings.propagators)
+    for variable in _COUNTS:
+        if not _is_count(os.environ.get(variable, "0").strip() or "0"):
+            del os.environ[variable]  # Settings has said so
+    return [*_providers(), *_propagators.problems, *_internal_metrics(), *_files(settings)]
 
 
 def _providers() -> list[str]:
@@ -39,20 +57,38 @@ def _providers() -> list[str]:
     return problems
 
 
-def _propagators(settings: Settings) -> list[str]:
-    known = {point.name: point for point in entry_points(group="opentelemetry_propagator")}
-    missing = [name for name in settings.propagators if name not in known and name != "none"]
-    usable = [name for name in settings.propagators if name not in missing] or _W3C
-    chosen = ",".join(usable)
-    if chosen != os.environ.get("OTEL_PROPAGATORS", ",".join(_W3C)):
-        os.environ["OTEL_PROPAGATORS"] = chosen
-        if "opentelemetry.propagate" in sys.modules:
-            propagators = [known[name].load()() for name in usable if name in known]
-            from opentelemetry.propagate import set_global_textmap
-            from opentelemetry.propagators.composite import CompositePropagator
+def _internal_metrics() -> list[str]:
+    value = os.environ.get(_INTERNAL_METRICS)
+    if value is None or value.strip().lower() in ("true", "false"):
+        return []
+    del os.environ[_INTERNAL_METRICS]  # or every part of the SDK warns of it anew
+    return [f"{_INTERNAL_METRICS}={value!r}: expected true or false; using false instead"]
 
-            set_global_textmap(CompositePropagator(propagators))
-    return [f"OTEL_PROPAGATORS={name!r}: not installed; using {chosen} instead" for name in missing]
+
+def _files(settings: Settings) -> list[str]:
+    """Certificates and keys that are named and not there: nothing will be sent without them."""
+    named = {
+        file
+        for signal in SIGNALS
+        for file in (
+            settings.otlp(signal).certificate,
+            settings.otlp(signal).client_certificate,
+            settings.otlp(signal).client_key,
+        )
+        if file
+    }
+    return [
+        f"{file!r}, a certificate or key for OTLP, cannot be read; nothing can be sent over TLS"
+        for file in sorted(named)
+        if not os.access(file, os.R_OK)
+    ]
+
+
+def _is_count(text: str) -> bool:
+    try:
+        return int(text) >= 0
+    except ValueError:
+        return False
 
 
 def _not_about_the_environment(record: logging.LogRecord) -> bool:

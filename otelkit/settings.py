@@ -458,7 +458,7 @@ class Settings:
             ConfigError: An override is no field, or cannot be used. The environment never raises.
         """
         values, problems = read(cls, os.environ if environ is None else environ, overrides)
-        return cls(**values, problems=tuple(problems))
+        return cls(**values, problems=tuple(dict.fromkeys(problems)))
 
     def otlp(self, signal: str) -> Otlp:
         """The OTLP destination of ``signal`` (``"traces"``, ``"metrics"``, ``"logs"``)."""
