@@ -186,8 +186,8 @@ def _warn(provider: str | None, model: str | None) -> None:
     else:
         key = (provider, model)
         text = (
-            f"No price is known for model {model!r} of provider {provider!r}: its calls have no"
-            " cost; set one with otelkit.set_price() or a file named by OTELKIT_PRICES"
+            f"No price is known for model {model!r:.100} of provider {provider!r}: its calls have"
+            " no cost; set one with otelkit.set_price() or a file named by OTELKIT_PRICES"
         )
     mine = object()
     if _warned.setdefault(key, mine) is mine:  # atomic, so that one thread of many warns

@@ -124,7 +124,7 @@ def _find(data: Any, provider: str | None, model: str) -> tuple[Any, Any]:
 
 def _compile(prices: Any) -> Bands | None:
     given = {key: getattr(prices, key, None) for key in _UNITS}
-    if all(given[key] is None for key in ("input_mtok", "output_mtok", "requests_kcount")):
+    if all(price is None for price in given.values()) and any(vars(prices).values()):
         return None  # priced by the hour or the page, of which a Usage knows nothing
     starts = {tier.start for price in given.values() for tier in getattr(price, "tiers", ())}
     return tuple((start, _rates(given, start)) for start in (*sorted(starts, reverse=True), -1))

@@ -7,7 +7,7 @@ has. No attribute of any other object is touched: it may be a proxy, a mock, or 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 from otelkit.usage import (
     anthropic,
@@ -28,7 +28,20 @@ from otelkit.usage._types import Reply, Usage
 
 _log = logging.getLogger("otelkit")
 
-_BY_PACKAGE: dict[str, Any] = {
+
+class _Reader(Protocol):
+    """What each module for the API of a provider has."""
+
+    def feed(self, draft: Draft, value: Any) -> None: ...
+
+
+class _DictReader(_Reader, Protocol):
+    """What those have besides whose responses also come as dicts of a shape of their own."""
+
+    def matches(self, value: dict[str, Any]) -> bool: ...
+
+
+_BY_PACKAGE: dict[str, _Reader] = {
     "anthropic": anthropic,
     "cohere": cohere,
     "google.genai": google,
@@ -38,7 +51,9 @@ _BY_PACKAGE: dict[str, Any] = {
     "ollama": ollama,
     "openai": openai,
 }
-_OF_DICTS = (openai, anthropic, google, langchain, bedrock, cohere, ollama)
+_OF_DICTS: tuple[_DictReader, ...] = (
+    openai, anthropic, google, langchain, bedrock, cohere, ollama,
+)  # fmt: skip
 
 # Fields that tell whose usage block it is; the most particular first.
 _USAGE_FIELDS = (
@@ -83,7 +98,7 @@ def messages(response: object) -> list[dict[str, Any]] | None:
     try:
         return draft.messages()
     except Exception as error:
-        _tell(response, error)
+        _tell(error)
         return None
 
 
@@ -99,7 +114,7 @@ def feed(draft: Draft, value: object) -> None:
         else:
             _feed(draft, value)
     except Exception as error:  # a shape that no release of a client had so far
-        _tell(value, error)
+        _tell(error)
 
 
 def _feed(draft: Draft, value: Any) -> None:
@@ -113,7 +128,7 @@ def _feed(draft: Draft, value: Any) -> None:
         reader.feed(draft, body)
 
 
-def _reader(value: Any) -> Any:
+def _reader(value: Any) -> _Reader | None:
     cls = type(value)
     if issubclass(cls, dict):
         return next((reader for reader in _OF_DICTS if reader.matches(value)), None)
@@ -138,6 +153,6 @@ def _bare_usage(value: Any) -> Usage | None:
     return None
 
 
-def _tell(value: object, error: Exception) -> None:
-    # The message of the error may quote the content.
-    _log.debug("No usage read from %s: %s", type(value).__name__, type(error).__name__)
+def _tell(error: Exception) -> None:
+    # Neither the object, which may be hostile, nor the error's text, which may quote the content.
+    _log.debug("A response could not be read: %s", type(error).__name__)

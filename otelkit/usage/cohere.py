@@ -61,12 +61,10 @@ def usage(block: Any) -> Usage:
 def _content(output: Output, message: Any, key: Any) -> None:
     """A message, or the piece of one that an event carries: one item where a message has a list."""
     output.say(get(message, "tool_plan"), kind="reasoning")
-    content = get(message, "content")
-    for item in items(content) or (content,):
+    for item in _each(get(message, "content")):
         output.say(get(item, "thinking"), kind="reasoning")
         output.say(get(item, "text"))
-    calls = get(message, "tool_calls")
-    for call in items(calls) or ((calls,) if calls is not None and calls != [] else ()):
+    for call in _each(get(message, "tool_calls")):
         function = get(call, "function")
         output.call(
             key,
@@ -74,3 +72,7 @@ def _content(output: Output, message: Any, key: Any) -> None:
             name=get(function, "name"),
             arguments=get(function, "arguments"),
         )
+
+
+def _each(value: Any) -> list[Any] | tuple[Any, ...]:
+    return items(value) if value is None or isinstance(value, list) else (value,)

@@ -17,7 +17,7 @@ from otelkit.usage._providers import standard_name
 from otelkit.usage._types import Usage
 
 _REPLY_TYPES = {"ai", "AIMessageChunk"}
-_OWN_IDS = ("run-", "lc_", "lc-")  # made by LangChain, not by the provider
+_OWN_IDS = ("run-", "lc_")  # made by LangChain, not by the provider
 
 
 def matches(value: dict[str, Any]) -> bool:
@@ -97,7 +97,7 @@ def _message(draft: Draft, message: Any, choice: int = 0, *, counts: bool = True
     if counts and (block := get(message, "usage_metadata")) is not None:
         draft.usage = _sum(draft.usage, usage(block))
     elif counts and (block := either(facts, "token_usage", "usage")):
-        draft.usage = _provider_usage(block)
+        draft.usage = _sum(draft.usage, _provider_usage(block))
     if draft.output is not None:
         _content(draft.output, message, choice)
 

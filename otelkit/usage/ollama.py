@@ -17,9 +17,9 @@ PROVIDER = "ollama"
 
 def matches(value: dict[str, Any]) -> bool:
     """Whether a plain dict is a response or a chunk of this API."""
-    return "model" in value and (
-        "prompt_eval_count" in value or isinstance(value.get("done"), bool)
-    )
+    if "model" not in value:
+        return False
+    return "prompt_eval_count" in value or ("created_at" in value and "done" in value)
 
 
 def feed(draft: Draft, value: Any) -> None:

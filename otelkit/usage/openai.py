@@ -30,11 +30,15 @@ def feed(draft: Draft, value: Any, provider: str = PROVIDER) -> None:
     choices = get(value, "choices")
     if type(choices) is list:
         identify(draft, value, provider)
+        # Perplexity sends both: the message so far in chunks, an empty delta in whole responses.
+        chunk = get(value, "object") == "chat.completion.chunk"
+        field, other = ("delta", "message") if chunk else ("message", "delta")
         for choice in choices:
             index = get(choice, "index")
             draft.finish(get(choice, "finish_reason"), index)
             if draft.output is not None:
-                _content(draft.output, choice, index)
+                _content(draft.output, either(choice, field, other), index)
+                draft.output.say(get(choice, "text"), choice=index)  # legacy completions
     elif openai_responses.matches(value):
         openai_responses.feed(draft, value, provider)
     elif get(value, "type") == "chunk":  # the client's `chat.completions.stream()` wraps chunks
@@ -43,11 +47,7 @@ def feed(draft: Draft, value: Any, provider: str = PROVIDER) -> None:
         identify(draft, value, provider)
 
 
-def _content(output: Output, choice: Any, index: Any) -> None:
-    message = either(choice, "delta", "message")
-    if message is None:
-        output.say(get(choice, "text"), choice=index)  # legacy completions
-        return
+def _content(output: Output, message: Any, index: Any) -> None:
     output.say(either(message, "reasoning_content", "reasoning"), kind="reasoning", choice=index)
     _say(output, get(message, "content"), index)
     output.say(get(message, "refusal"), choice=index)
