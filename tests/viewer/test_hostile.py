@@ -6,6 +6,7 @@ import gzip
 import json
 import socket
 import threading
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -167,12 +168,20 @@ def test_log_records_with_broken_ids_are_kept_without_them(viewer: Viewer) -> No
     assert (kept["trace_id"], kept["span_id"], kept["severity"]) == (None, None, "FATAL")
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
-def test_a_bomb_is_413_and_never_unpacked_whole(viewer: Viewer, pack: Any) -> None:
-    bomb = pack(bytes(body.MAX_BYTES + 1))
-    assert len(bomb) < 100_000
-    answer = post(viewer, "traces", bomb, Content_Type=PROTOBUF, Content_Encoding="gzip")
+@pytest.mark.parametrize("wbits", [zlib.MAX_WBITS, 16 + zlib.MAX_WBITS], ids=["deflate", "gzip"])
+def test_a_bomb_is_413_and_never_unpacked_whole(viewer: Viewer, wbits: int) -> None:
+    packer = zlib.compressobj(wbits=wbits)
+    megabyte = bytes(1024 * 1024)
+    bomb = b"".join(packer.compress(megabyte) for _ in range(100)) + packer.flush()
+    assert len(bomb) < 200_000
+    tracemalloc.start()
+    try:
+        answer = post(viewer, "traces", bomb, Content_Type=PROTOBUF, Content_Encoding="gzip")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert answer.status == 413
+    assert peak < 3 * body.MAX_BYTES
     assert still_works(viewer)
 
 

@@ -236,6 +236,9 @@ def test_what_arrives_appears_and_the_choice_stays(page: Page, viewer: Viewer) -
     detail = page.get_by_label("Span", exact=True)
     detail.get_by_text("Resource").click()
     expect(detail.get_by_text("service.name")).to_be_visible()
+    page.get_by_text("order taken").click()
+    opened = page.locator(".trace-logs details[open]")
+    expect(opened).to_contain_text("order taken")
     page.get_by_role("treeitem").first.locator(".twist").click()
     expect(page.get_by_role("treeitem")).to_have_count(1)
     page.get_by_role("treeitem").first.locator(".twist").click()
@@ -244,6 +247,7 @@ def test_what_arrives_appears_and_the_choice_stays(page: Page, viewer: Viewer) -
     expect(page.get_by_role("treeitem", name="late child")).to_be_visible()
     expect(page.locator("[role=treeitem][aria-selected=true]")).to_contain_text("chat small")
     expect(detail.get_by_text("service.name")).to_be_visible()
+    expect(opened).to_contain_text("order taken")
 
 
 def test_a_trace_that_has_not_arrived_appears_when_it_does(

@@ -19,6 +19,22 @@ export function keys(names, meaning) {
   return el("span", {}, names.split(" ").map((name) => el("kbd", {}, name)), meaning);
 }
 
+// Makes the elements of a list that is drawn again and again. Those of items that are still there
+// are used again, so that what was opened stays open.
+export function reusing(make) {
+  let known = new Map();
+  return (items) => {
+    const next = new Map();
+    for (const item of items) {
+      let key = JSON.stringify(item);
+      while (next.has(key)) key += "+";
+      next.set(key, known.get(key) ?? make(item));
+    }
+    known = next;
+    return [...next.values()];
+  };
+}
+
 // A list of names and values; pairs without a value are left out.
 export function facts(pairs) {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");

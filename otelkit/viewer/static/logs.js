@@ -1,6 +1,6 @@
 // Log records: those of a trace, or the latest of all.
 
-import { attributeTable, button, el, readable } from "./dom.js";
+import { attributeTable, button, el, readable, reusing } from "./dom.js";
 import { clock, duration, moment } from "./format.js";
 
 // One record. `since` (ms) shows its time relative to a trace; `open` jumps to its span.
@@ -38,11 +38,12 @@ function messageOf(log) {
 
 export function logsView() {
   const list = el("div", { class: "logs" });
+  const entries = reusing((log) => logEntry(log, { open: openTrace(log) }));
   let logs = [];
   const show = () => {
     const words = input.value.trim().toLowerCase();
     const found = logs.filter((log) => JSON.stringify(log).toLowerCase().includes(words)).reverse();
-    list.replaceChildren(...found.map((log) => logEntry(log, { open: openTrace(log) })));
+    list.replaceChildren(...entries(found));
     if (!found.length) {
       list.append(el("div", { class: "empty" }, el("h2", {}, logs.length ? "No log matches" : "No logs yet")));
     }

@@ -1,7 +1,7 @@
 // One trace: its head, the waterfall, its logs, and the chosen span.
 
 import { spanDetail } from "./detail.js";
-import { button, el, keys } from "./dom.js";
+import { button, el, keys, reusing } from "./dom.js";
 import { clock, count, dollars, duration, moment, plural, tokens } from "./format.js";
 import { logEntry } from "./logs.js";
 import { failed, treeOf } from "./spans.js";
@@ -23,6 +23,8 @@ export function traceView([traceId, spanId]) {
     showDetail();
   };
   const chart = waterfall(select);
+  const entries = reusing(({ log, since, hasSpan }) =>
+    logEntry(log, { since, open: hasSpan ? () => select(log.span_id) : null }));
   const showDetail = () => {
     const span = trace.spans.find((candidate) => candidate.span_id === selected);
     // what has not changed is left alone: open parts stay open, marked text stays marked
@@ -47,7 +49,7 @@ export function traceView([traceId, spanId]) {
       if (!trace.spans.some((span) => span.span_id === selected)) selected = interesting(nodes);
       chart.update(trace, nodes, selected);
       logsTitle.textContent = plural(trace.logs.length, "log");
-      showLogs(logs, trace, select);
+      showLogs(logs, entries, trace);
       showDetail();
     },
     missing: (message) => head.replaceChildren(back(), el("p", { class: "missing" }, message)),
@@ -105,11 +107,12 @@ function copyId(traceId) {
   return copy;
 }
 
-function showLogs(list, trace, select) {
+function showLogs(list, entries, trace) {
   const known = new Set(trace.spans.map((span) => span.span_id));
-  list.replaceChildren(...trace.logs.map((log) => logEntry(log, {
+  list.replaceChildren(...entries(trace.logs.map((log) => ({
+    log,
     since: (Number(log.time_unix_nano) - Number(trace.start_unix_nano)) / 1e6,
-    open: known.has(log.span_id) ? () => select(log.span_id) : null,
-  })));
+    hasSpan: known.has(log.span_id),
+  }))));
   if (!trace.logs.length) list.append(el("p", { class: "muted" }, "No log record carries this trace id."));
 }
