@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from otelkit._trouble import Trouble
 from otelkit.account import Account
 from otelkit.exporter import Answer, Batch, Exporter
 
@@ -19,21 +18,23 @@ class Delivery:
     """Sends batches in order; those that cannot be sent now are kept.
 
     Args:
-        signal: ``traces``, ``metrics`` or ``logs``.
         exporter: Where batches go.
         account: Where results are written down.
         timeout: Seconds one request may take.
-        trouble: Who is told of results.
+        tell: Called with the error of every request, empty when it was accepted.
     """
 
     def __init__(
-        self, signal: str, exporter: Exporter, account: Account, timeout: float, trouble: Trouble
+        self,
+        exporter: Exporter,
+        account: Account,
+        timeout: float,
+        tell: Callable[[str], None],
     ) -> None:
-        self._signal = signal
         self._exporter = exporter
         self._account = account
         self._timeout = timeout
-        self._trouble = trouble
+        self._tell = tell
         self._pending: deque[Batch] = deque()
         self._failures = 0  # in a row
         self._silent_until = 0.0  # the receiver asked for silence until then
@@ -85,6 +86,7 @@ class Delivery:
         with self._account.lock:
             if self._pending:
                 self._account.failed += self._pending.popleft().count
+                self._account.last_error = self._account.last_error or "no answer in time"
             self._account.dropped += self.waiting()
             self._pending.clear()
 
@@ -115,9 +117,8 @@ class Delivery:
                 self._pending.popleft()
                 self._pending.extendleft(reversed(halves))
                 self._write_down(batch, answer, split=bool(halves))
-            lost, waiting = self._account.failed + self._account.dropped, self.waiting()
         if not halves:
-            self._trouble.report(self._signal, answer.error, lost, waiting)
+            self._tell(answer.error)
 
     def _postpone(self, retry_after: float | None) -> None:
         now = time.monotonic()

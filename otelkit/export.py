@@ -66,9 +66,7 @@ class Queue:
         self.exporter.reset()
         self._trouble.reset()
         self.account = Account()
-        self._delivery = Delivery(
-            self.signal, self.exporter, self.account, self._timeout, self._trouble
-        )
+        self._delivery = Delivery(self.exporter, self.account, self._timeout, self._tell)
         self._items: deque[Any] = deque()
         self._encoding = 0  # taken off the items, not yet delivery's
         # A bare lock rings: unlike an Event it may be rung by a signal handler at any moment.
@@ -183,6 +181,10 @@ class Queue:
         budget = self._begin(asked=bool(requests))
         while self._delivery.run() and budget > 0:
             budget -= self._encode(budget)
+
+    def _tell(self, error: str) -> None:
+        counts = self.counts()
+        self._trouble.report(self.signal, error, counts.lost, counts.queued + counts.spooled)
 
     def _begin(self, *, asked: bool) -> int:  # noqa: ARG002 - those that collect want to know
         """How many items this pass takes: what comes meanwhile waits for the next one."""
