@@ -236,7 +236,7 @@ def test_what_arrives_appears_and_the_choice_stays(page: Page, viewer: Viewer) -
     detail = page.get_by_label("Span", exact=True)
     detail.get_by_text("Resource").click()
     expect(detail.get_by_text("service.name")).to_be_visible()
-    page.get_by_text("order taken").click()
+    page.locator(".trace-logs .message", has_text="order taken").click()
     opened = page.locator(".trace-logs details[open]")
     expect(opened).to_contain_text("order taken")
     page.get_by_role("treeitem").first.locator(".twist").click()
