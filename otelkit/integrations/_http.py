@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
@@ -11,6 +11,12 @@ from urllib.parse import unquote_plus
 from opentelemetry.propagators.textmap import Getter
 
 from otelkit import redaction, semconv
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OTHER = "_OTHER"
 _METHODS = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE"
@@ -40,7 +46,7 @@ def _known_methods(listed: str) -> frozenset[str]:
     return frozenset(name.strip() for name in listed.split(","))
 
 
-def headers(scope: MutableMapping[str, Any]) -> dict[str, str]:
+def headers(scope: Scope) -> dict[str, str]:
     """The headers by lower-case name; repeated ones joined by commas (RFC 9110, section 5.2)."""
     found: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
@@ -55,9 +61,7 @@ def content_length(headers: dict[str, str]) -> int | None:
     return int(length) if length.isascii() and length.isdigit() else None
 
 
-def attributes(
-    scope: MutableMapping[str, Any], headers: dict[str, str]
-) -> tuple[dict[str, str], dict[str, Any]]:
+def attributes(scope: Scope, headers: dict[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
     """Labels for span and metrics, and what goes on the span alone (cardinality)."""
     labels: dict[str, str] = {}
     details: dict[str, Any] = {semconv.URL_PATH: scope["path"][:_LONGEST]}

@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 from otelkit.errors import ConfigError, MissingExtraError
 from otelkit.integrations import asgi
+from otelkit.integrations._http import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -90,9 +91,7 @@ def _calling(original: Callable[..., Any]) -> Callable[..., Any]:
     from starlette.websockets import WebSocketDisconnect
 
     @functools.wraps(original)
-    async def __call__(
-        app: FastAPI, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send
-    ) -> None:
+    async def __call__(app: FastAPI, scope: Scope, receive: Receive, send: Send) -> None:
         if not _is_ours(app):
             await original(app, scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -118,7 +117,7 @@ def _handling(original: Callable[..., Any]) -> Callable[..., Any]:
     from starlette.routing import Mount
 
     @functools.wraps(original)
-    async def handle(route: Any, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    async def handle(route: Any, scope: Scope, receive: Receive, send: Send) -> None:
         request = scope.get(asgi.KEY)
         if request is not None:
             mount = isinstance(route, Mount)
@@ -128,7 +127,7 @@ def _handling(original: Callable[..., Any]) -> Callable[..., Any]:
     return handle
 
 
-def _template(route: Any, scope: asgi.Scope) -> str:
+def _template(route: Any, scope: Scope) -> str:
     # Since FastAPI 0.137 an included router keeps its routes without its prefix; the whole path
     # stands in the context that was matched.
     context = scope.get("fastapi", {}).get("effective_route_context")

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, WebSocket
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, Request, WebSocket
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from opentelemetry import baggage, trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.trace import SpanKind, StatusCode
+from starlette.routing import Route, Router
 from websockets.sync.client import connect
 
 from otelkit import integrations
-from otelkit.errors import ConfigError
+from otelkit.errors import ConfigError, MissingExtraError
 from otelkit.integrations.fastapi import instrument_fastapi
 from tests.integrations.conftest import Telemetry, client_of, serving, wait_until
 
@@ -98,23 +102,23 @@ def test_a_request_is_measured_by_route(telemetry: Telemetry, app: FastAPI) -> N
 def test_requests_in_flight_are_counted_while_they_are(telemetry: Telemetry, app: FastAPI) -> None:
     release = threading.Event()
 
-    @app.get("/slow")
-    def slow() -> None:
+    @app.get("/slow/{id}")
+    def slow(id: int) -> None:
         release.wait(5)
 
-    def active(method: str) -> list[int]:
+    def active() -> list[int]:
         points = telemetry.points(ACTIVE)
-        return [p.value for p in points if p.attributes["http.request.method"] == method]
+        return [p.value for p in points if p.attributes.get("http.route") == "/slow/{id}"]
 
     with client_of(app) as client:
-        client.post("/slow")
-        assert active("POST") == [0]
-        thread = threading.Thread(target=client.get, args=("/slow",))
-        thread.start()
-        wait_until(lambda: active("GET") == [1])
+        threads = [threading.Thread(target=client.get, args=(f"/slow/{id}",)) for id in range(2)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: active() == [2])
         release.set()
-        thread.join()
-    assert active("GET") == [0]
+        for thread in threads:
+            thread.join()
+    assert active() == [0]
 
 
 def behind(root_path: str, app: Any, *, stripped: bool) -> Any:
@@ -153,6 +157,42 @@ def test_routes_carry_the_prefixes_of_routers_mounts_and_proxies(
         "GET /proxy/sub/{tenant}/{path}",
         "GET /proxy/docs",
     ]
+
+
+def test_routes_are_found_below_middleware_hosts_and_mounts_of_routers(
+    telemetry: Telemetry, app: FastAPI
+) -> None:
+    app.add_middleware(CORSMiddleware, allow_origins=["*"])
+    app.add_middleware(GZipMiddleware, minimum_size=100)
+
+    @app.middleware("http")  # runs the rest in a task of its own
+    async def around(request: Request, call_next: Any) -> Any:
+        with telemetry.tracer.start_as_current_span("around"):
+            return await call_next(request)
+
+    def plain(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("x" * 1000)
+
+    router, mounted = APIRouter(), FastAPI()
+    mounted.add_route("/m/{x}", plain)
+    router.mount("/mount/{name}", mounted)
+    app.include_router(router, prefix="/pre")
+    app.host("other.example", Router([Route("/h/{x}", plain)]))
+    with client_of(app) as client:
+        client.get("/pre/mount/a/m/1")
+        client.get("/h/1", headers={"host": "other.example"})
+        client.options("/", headers={"origin": "http://a", "access-control-request-method": "GET"})
+        spans = telemetry.spans(6)
+    assert [span.name for span in spans if span.kind is SpanKind.SERVER] == [
+        "GET /pre/mount/{name}/m/{x}",
+        "GET /h/{x}",
+        "OPTIONS",
+    ]
+    parents = [span.parent.span_id if span.parent else None for span in spans]
+    ids = [span.context.span_id for span in spans]
+    assert parents == [None, ids[0], None, ids[2], None, ids[4]]
+    sizes = {p.attributes.get("http.route"): p.sum for p in telemetry.points(RESPONSE_SIZE)}
+    assert sizes["/h/{x}"] < 100, "what goes over the wire"
 
 
 def test_what_mounts_a_file_server_names_the_mount(
@@ -292,6 +332,24 @@ def test_a_stream_that_breaks_is_an_error_of_the_request(
     assert len(span.events) == 1
 
 
+def test_a_client_that_leaves_is_no_error(telemetry: Telemetry, app: FastAPI) -> None:
+    @app.get("/endless")
+    async def endless() -> StreamingResponse:
+        async def body() -> AsyncIterator[bytes]:
+            while True:
+                yield b"x" * 1000
+                await asyncio.sleep(0.01)
+
+        return StreamingResponse(body())
+
+    with serving(app) as address:
+        with httpx.stream("GET", address + "/endless") as response:
+            next(response.iter_bytes())
+        span = telemetry.span()
+    assert span.status.status_code is StatusCode.UNSET
+    assert telemetry.points(RESPONSE_SIZE)[0].sum >= 1000
+
+
 def test_background_tasks_belong_to_the_trace_and_not_to_the_duration(
     telemetry: Telemetry, app: FastAPI
 ) -> None:
@@ -389,8 +447,8 @@ def test_left_out_paths_are_left_out_exactly(telemetry: Telemetry) -> None:
     def probe() -> None: ...
 
     with client_of(app) as client:
-        for path in ("/metrics", "/health", "/metrics?x=1"):
-            assert client.get(path).status_code == 200
+        for path in ("/metrics", "/health", "/metrics?x=1", "/health/"):
+            assert client.get(path, follow_redirects=True).status_code == 200
         assert telemetry.spans() == []
         assert telemetry.points(DURATION) == []
         paths = ("/customers-metrics-report", "/health/detailed", "/metrics2", "/x/metrics")
@@ -438,6 +496,12 @@ def test_what_is_no_application_is_refused_with_advice() -> None:
         instrument_fastapi(APIRouter())  # type: ignore[arg-type]
 
 
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi.applications", None)
+    with pytest.raises(MissingExtraError, match=r"otelkit\[fastapi\]"):
+        instrument_fastapi(FastAPI())
+
+
 def test_an_application_that_contrib_instruments_is_left_to_it(telemetry: Telemetry) -> None:
     integrations.instrument("fastapi")
     app = FastAPI()
@@ -478,7 +542,7 @@ def test_fastapis_own_exporters_stay_off(
 
 
 def test_nothing_stays_behind_when_it_is_undone(telemetry: Telemetry) -> None:
-    from starlette.routing import Mount, Route, WebSocketRoute
+    from starlette.routing import Mount, WebSocketRoute
 
     before = [FastAPI.__call__, Route.handle, WebSocketRoute.handle, Mount.handle]
     integrations.instrument("fastapi")

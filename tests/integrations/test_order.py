@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,7 @@ def services() -> dict[str, subprocess.Popen[bytes]]:
     return {
         order: subprocess.Popen(
             [sys.executable, "-m", "tests.integrations.order", *order.split()],
+            cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
         )
         for order in ORDERS

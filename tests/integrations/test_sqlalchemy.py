@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from otelkit import integrations
-from otelkit.errors import ConfigError
+from otelkit.errors import ConfigError, MissingExtraError
 from otelkit.integrations.sqlalchemy import instrument_sqlalchemy
 from tests.integrations.conftest import Telemetry
 
@@ -319,6 +320,13 @@ def test_only_named_engines_are_instrumented_by_hand(telemetry: Telemetry) -> No
 def test_what_is_no_engine_is_refused() -> None:
     with pytest.raises(ConfigError, match="takes an Engine or AsyncEngine, not str"):
         instrument_sqlalchemy("sqlite://")  # type: ignore[arg-type]
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = sa.create_engine("sqlite://")
+    monkeypatch.setitem(sys.modules, "sqlalchemy.engine", None)
+    with pytest.raises(MissingExtraError, match=r"otelkit\[sqlalchemy\]"):
+        instrument_sqlalchemy(engine)
 
 
 def test_nothing_is_recorded_where_instrumentation_is_suppressed(
