@@ -115,6 +115,8 @@ OUTCOME = "otelkit.outcome"
 KIND = "otelkit.kind"
 NAME = "otelkit.name"
 COMPONENT = "otelkit.component"
+LEVEL = "otelkit.level"
+LOGGER = "otelkit.logger"
 SIGNAL = "otelkit.signal"
 DESTINATION = "otelkit.destination"
 
@@ -148,6 +150,8 @@ ACTIVE = "otelkit.active"
 HEALTH_STATUS = "otelkit.health.status"
 EXPORT_ITEMS = "otelkit.export.items"
 EXPORT_QUEUE = "otelkit.export.queue"
+LOG_RECORDS = "otelkit.log.records"
+LOG_SUPPRESSED = "otelkit.log.suppressed"
 HTTP_SERVER_DURATION = "http.server.request.duration"
 HTTP_SERVER_ACTIVE_REQUESTS = "http.server.active_requests"
 HTTP_SERVER_REQUEST_SIZE = "http.server.request.body.size"
@@ -169,6 +173,8 @@ UNITS = {
     HEALTH_STATUS: "1",
     EXPORT_ITEMS: "{item}",
     EXPORT_QUEUE: "{item}",
+    LOG_RECORDS: "{record}",
+    LOG_SUPPRESSED: "{record}",
     HTTP_SERVER_DURATION: "s",
     HTTP_SERVER_ACTIVE_REQUESTS: "{request}",
     HTTP_SERVER_REQUEST_SIZE: "By",

@@ -6,33 +6,48 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
+from types import ModuleType
 
 from opentelemetry._logs import LoggerProvider
+from wrapt import register_post_import_hook
 
 from otelkit import semconv
-from otelkit.logs import stdlib
+from otelkit.logs import counts, loguru, stdlib, structlog
 from otelkit.logs.console import Console
+from otelkit.logs.file import LogFile
+from otelkit.logs.formatters import JsonFormatter
 from otelkit.logs.otlp import OtlpHandler
 from otelkit.logs.outputs import Outputs
+from otelkit.logs.request_id import RequestIdMiddleware
 from otelkit.settings import Settings
+
+__all__ = ["RequestIdMiddleware", "disabled_loggers", "install", "uninstall"]
+
+_logger = logging.getLogger("otelkit")
 
 
 @dataclass(slots=True)
 class _Installed:
+    """What :func:`uninstall` has to undo."""
+
     outputs: Outputs
     console: Console
-    bridge: stdlib.Bridge
-    foreign: list[logging.Handler]
+    stdlib: stdlib.Bridge
+    packaged: list[logging.Handler]
+    bridges: dict[str, loguru.Bridge | structlog.Bridge] = field(default_factory=dict)
 
 
 _installed: _Installed | None = None
+_awaited: set[str] = set()
 
 
 def install(settings: Settings, logger_provider: LoggerProvider | None) -> list[str]:
     """Bring every log record to OTLP and, as the settings say, to the console and a file.
 
-    Called again, it changes nothing until :func:`uninstall`.
+    loguru and structlog are served as soon as the application imports them. Called again, it
+    changes nothing until :func:`uninstall`.
 
     Args:
         settings: The ``log_*`` fields.
@@ -45,22 +60,32 @@ def install(settings: Settings, logger_provider: LoggerProvider | None) -> list[
     if _installed is not None:
         return []
     problems: list[str] = []
+    service = _service_name(settings, logger_provider)
     handlers: list[logging.Handler] = []
+    packaged: list[logging.Handler] = []
     if logger_provider is not None:
-        handlers.append(
-            OtlpHandler(
-                logger_provider,
-                settings.log_attribute_count_limit,
-                settings.log_attribute_length_limit,
-            )
-        )
-    foreign = _packaged_handlers() if logger_provider is not None else []
-    for handler in foreign:
-        logging.root.removeHandler(handler)
-    outputs = Outputs(handlers)
-    console = Console(settings, _service_name(settings, logger_provider))
+        handlers.append(OtlpHandler(logger_provider, settings))
+        packaged = _remove_packaged_handlers()
+    if settings.log_file:
+        try:
+            file = LogFile(settings.log_file)
+        except OSError as error:
+            problems.append(f"OTELKIT_LOG_FILE={settings.log_file!r}: {error}; no file is written")
+        else:
+            file.setFormatter(JsonFormatter(service, settings.environment))
+            handlers.append(file)
+    outputs = Outputs(handlers, settings.log_rate_limit)
+    console = Console(settings, service)
     console.attach()
-    _installed = _Installed(outputs, console, stdlib.Bridge(settings, outputs, console), foreign)
+    bridge = stdlib.Bridge(settings, outputs, console)
+    _installed = _Installed(outputs, console, bridge, packaged)
+    counts.observe()
+    for name in (loguru.NAME, structlog.NAME):
+        if name in sys.modules:
+            _imported(sys.modules[name])
+        elif name not in _awaited:
+            _awaited.add(name)
+            register_post_import_hook(_imported, name)
     return problems
 
 
@@ -69,10 +94,12 @@ def uninstall() -> None:
     global _installed
     if _installed is None:
         return
-    _installed.bridge.remove()
+    for bridge in _installed.bridges.values():
+        bridge.remove()
+    _installed.stdlib.remove()
     _installed.console.detach()
     _installed.outputs.close()
-    for handler in _installed.foreign:
+    for handler in _installed.packaged:
         logging.root.addHandler(handler)
     _installed = None
 
@@ -82,14 +109,34 @@ def disabled_loggers() -> list[str]:
     return stdlib.disabled()
 
 
-def _packaged_handlers() -> list[logging.Handler]:
-    """OpenTelemetry's own handlers on the root logger; beside ours, every record would go twice."""
-    return [
+def _imported(library: ModuleType) -> None:
+    """Serve a logging library, which is there now; runs inside an import of the application."""
+    name = library.__name__
+    if _installed is None or name in _installed.bridges:
+        return
+    outputs, console = _installed.outputs, _installed.console
+    try:
+        if name == loguru.NAME:
+            bridge = loguru.Bridge(library, outputs, console)
+            _installed.bridges[name] = bridge
+            _installed.stdlib.forwarded = bridge.forwarding
+        else:
+            _installed.bridges[name] = structlog.Bridge(library, outputs, console)
+    except Exception as error:
+        _logger.warning("otelkit: records of %s are not seen: %s", name, error)
+
+
+def _remove_packaged_handlers() -> list[logging.Handler]:
+    """Take OpenTelemetry's own handlers off the root logger; with them, records would go twice."""
+    packaged = [
         handler
         for handler in logging.root.handlers
         if type(handler).__name__ == "LoggingHandler"
         and type(handler).__module__.startswith("opentelemetry.")
     ]
+    for handler in packaged:
+        logging.root.removeHandler(handler)
+    return packaged
 
 
 def _service_name(settings: Settings, provider: LoggerProvider | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO, TypeGuard
+from typing import Any, TextIO, TypeGuard
 
 from otelkit.logs import servers
 from otelkit.logs.formatters import DetailedFormatter, JsonFormatter
@@ -49,18 +49,18 @@ class Console:
     def __init__(self, settings: Settings, service: str) -> None:
         self._settings = settings
         self._service = service
-        self._given = settings.log_format in ("json", "detailed")
-        self._handler: ConsoleHandler | None = None
+        self.given = settings.log_format in ("json", "detailed")
+        self.handler: ConsoleHandler | None = None
         self._before: dict[logging.StreamHandler[TextIO], logging.Formatter | None] = {}
 
     def attach(self) -> None:
         """Add our handler to the root logger, and give the others our format."""
         if self._settings.log_format == "off":
             return
-        if self._given or not logging.root.handlers:
-            self._handler = ConsoleHandler()
-            self._handler.setFormatter(self._formatter(sys.stderr))
-            logging.root.addHandler(self._handler)
+        if self.given or not logging.root.handlers:
+            self.handler = ConsoleHandler()
+            self.handler.setFormatter(self._formatter(sys.stderr))
+            logging.root.addHandler(self.handler)
         loggers = [logging.root, *logging.root.manager.loggerDict.values()]
         for logger in loggers:
             if isinstance(logger, logging.Logger):
@@ -69,28 +69,41 @@ class Console:
 
     def keep(self) -> None:
         """Put our handler back where the application's own configuration removed it."""
-        if self._handler is not None and self._handler not in logging.root.handlers:
-            logging.root.addHandler(self._handler)
+        if self.handler is not None and self.handler not in logging.root.handlers:
+            logging.root.addHandler(self.handler)
 
     def added(self, logger: logging.Logger, handler: logging.Handler) -> None:
         """Give ``handler``, now one of ``logger``'s, our format, if the format applies to it."""
-        applies = self._given or (self._handler and logger.name in servers.LOGGERS)
-        if applies and handler is not self._handler and is_console(handler):
+        applies = self.given or (self.handler and logger.name in servers.LOGGERS)
+        if applies and handler is not self.handler and is_console(handler):
             self._before.setdefault(handler, handler.formatter)
             handler.setFormatter(self._formatter(handler.stream))
 
+    def instead_of(self, line: Any, stream: Any, record: logging.LogRecord) -> Any:
+        """The line of ``record`` in our format, if that is given and ``stream`` is a console.
+
+        Args:
+            line: Another library's own text or bytes of it.
+            stream: Where that library prints it.
+            record: The same as a record.
+        """
+        if not self.given or not _is_standard(stream) or not isinstance(line, (str, bytes)):
+            return line
+        text = self._formatter(stream).format(record)
+        return text if isinstance(line, str) else text.encode("utf-8", "backslashreplace")
+
     def detach(self) -> None:
         """Leave the console as it was."""
-        if self._handler is not None:
-            logging.root.removeHandler(self._handler)
-            self._handler.close()
-            self._handler = None
+        if self.handler is not None:
+            logging.root.removeHandler(self.handler)
+            self.handler.close()
+            self.handler = None
         for handler, formatter in self._before.items():
             if isinstance(handler.formatter, (JsonFormatter, DetailedFormatter)):
                 handler.setFormatter(formatter)
         self._before.clear()
 
-    def _formatter(self, stream: TextIO) -> logging.Formatter:
+    def _formatter(self, stream: Any) -> logging.Formatter:
         terminal = _is_terminal(stream)
         encoding = str(getattr(stream, "encoding", None) or "utf-8")
         ascii_only = encoding.lower().replace("-", "") != "utf8"
@@ -102,16 +115,19 @@ class Console:
 
 def is_console(handler: logging.Handler) -> TypeGuard[logging.StreamHandler[TextIO]]:
     """Whether ``handler`` writes to standard output or standard error."""
-    stream = getattr(handler, "stream", None)
-    return (
-        stream is not None
-        and isinstance(handler, logging.StreamHandler)
-        and any(stream is s for s in (sys.stderr, sys.stdout, sys.__stderr__, sys.__stdout__))
+    return isinstance(handler, logging.StreamHandler) and _is_standard(handler.stream)
+
+
+def _is_standard(stream: Any) -> bool:
+    """Whether ``stream`` is standard output or standard error, as text or bytes."""
+    standard = (sys.stderr, sys.stdout, sys.__stderr__, sys.__stdout__)
+    return stream is not None and any(
+        stream is known or stream is getattr(known, "buffer", None) for known in standard
     )
 
 
-def _is_terminal(stream: TextIO) -> bool:
+def _is_terminal(stream: Any) -> bool:
     try:
-        return stream.isatty()
+        return bool(stream.isatty())
     except Exception:  # closed, or no stream at all
         return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -23,28 +22,35 @@ from opentelemetry.trace import (
 )
 
 
-@dataclass(slots=True)
 class Request:
-    """The request that a server's task serves, or has just served."""
+    """The request that a server's task serves, or has just served.
 
-    id: str
-    scope: Mapping[str, Any]  # the ASGI scope, in which the router leaves the route
-    span: SpanContext
-    started: float
+    Args:
+        id: The request id.
+        scope: The ASGI scope, in which routers leave the route.
+    """
+
+    __slots__ = ("_scope", "id", "span", "started")
 
     def __init__(self, id: str, scope: Mapping[str, Any]) -> None:
         self.id = id
-        self.scope = scope
         self.span = span_of(get_current())
         self.started = perf_counter()
+        self._scope = scope
+
+    def seen_in_span(self) -> None:
+        """Take over the current span, where the server span is made inside the middleware."""
+        if not self.span.is_valid:
+            self.span = span_of(get_current())
 
     def route(self) -> str | None:
         """The path template of the route that was chosen, such as ``/items/{id}``."""
-        template = getattr(self.scope.get("otelkit.request"), "route", None)
-        if isinstance(template, str):
-            return template
-        path = getattr(self.scope.get("route"), "path", None)
-        return path if isinstance(path, str) else None
+        # otelkit's own instrumentation knows the template with the prefixes of mounts.
+        for chosen, name in (("otelkit.request", "route"), ("route", "path")):
+            template = getattr(self._scope.get(chosen), name, None)
+            if isinstance(template, str):
+                return template
+        return None
 
 
 # Never reset: servers give every request a task of its own, or set this anew for the next one.

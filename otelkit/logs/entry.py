@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ FIELDS_LIMIT = 100
 _KEY_LIMIT = 256
 _INT64 = 2**63
 
-# Where a bridge leaves fields that are no attributes of the record.
+# Where a bridge leaves all the fields of a record, if they are not its attributes.
 FIELDS = "_otelkit_fields"
 # Where the copy of a record that a queue hands on has its entry: the trace is known no more then.
 ENTRY = "_otelkit_entry"
@@ -60,6 +61,7 @@ class Entry(NamedTuple):
 # Entries of the records that are being handled now. They are not kept on the records themselves:
 # formatters of the application that write all attributes of a record would write them, too.
 _held: dict[int, tuple[logging.LogRecord, Entry]] = {}
+_expected = threading.local()
 
 
 def hold(record: logging.LogRecord) -> bool:
@@ -79,6 +81,24 @@ def release(record: logging.LogRecord) -> None:
     _held.pop(id(record), None)
 
 
+def handling(message: str) -> bool:
+    """Whether this thread is handling a record with this message, which is then its forward."""
+    thread = threading.get_ident()
+    return any(
+        record.thread == thread and _message(record) == message
+        for record, _entry in list(_held.values())
+    )
+
+
+def expect(logged: object, message: str, fields: Mapping[Any, Any], exc_info: Any) -> None:
+    """Say what the next record of this thread means, if its ``msg`` is the very object ``logged``.
+
+    For libraries that hand a rendered text to :mod:`logging`. A record that never comes, because
+    its level is off, is no harm.
+    """
+    _expected.event = (logged, message, fields, exc_info)
+
+
 def of(record: logging.LogRecord) -> Entry:
     """The entry of ``record``; never raises."""
     held = _held.get(id(record))
@@ -96,14 +116,32 @@ def of(record: logging.LogRecord) -> Entry:
 def _make(record: logging.LogRecord) -> Entry:
     here, span = correlation.here()
     bound = context.bound(here)
-    fields = _fields(record)
+    message, given, exc_info = _read(record)
+    fields = plain(given) if given else {}
     for name, value in bound.items():
         if name != semconv.REQUEST_ID:
             fields.setdefault(name, list(value) if isinstance(value, tuple) else value)
     request = correlation.request.get()
     request_id = bound.get(semconv.REQUEST_ID) or (request.id if request else None)
-    raised = _raised(record.exc_info) if record.exc_info else None
-    return Entry(text(_message(record)), fields, span, request_id, raised)
+    return Entry(text(message), fields, span, request_id, _raised(exc_info) if exc_info else None)
+
+
+def _read(record: logging.LogRecord) -> tuple[str, Mapping[Any, Any], Any]:
+    """Message, fields and exception of ``record``, as the application gave them."""
+    expected = getattr(_expected, "event", None)
+    if expected is not None and expected[0] is record.msg:
+        del _expected.event
+        message, given, exc_info = expected[1:]
+        return message, given, exc_info or record.exc_info
+    own = record.__dict__
+    given = own.get(FIELDS)
+    if given is None:
+        given = {key: value for key, value in own.items() if key not in _NO_FIELDS}
+    if record.name in servers.ACCESS:
+        given = {**given, **servers.access(record)}
+    if record.stack_info:
+        given = {**given, "stack_info": record.stack_info}
+    return _message(record), given, record.exc_info
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -113,19 +151,7 @@ def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception as error:
-        return f"{_shown(message)} {_shown(record.args)} [not formatted: {type(error).__name__}]"
-
-
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    own = record.__dict__
-    given = {key: value for key, value in own.items() if key not in _NO_FIELDS}
-    if FIELDS in own:
-        given.update(own[FIELDS])
-    if record.name in servers.ACCESS:
-        given.update(servers.access(record))
-    if record.stack_info:
-        given["stack_info"] = record.stack_info
-    return plain(given) if given else given
+        return f"{shown(message)} {shown(record.args)} [not formatted: {type(error).__name__}]"
 
 
 def plain(given: Mapping[Any, Any]) -> dict[str, Any]:
@@ -138,7 +164,7 @@ def plain(given: Mapping[Any, Any]) -> dict[str, Any]:
         if key in redaction.harmless_keys:
             fields[key] = _value(value)
             continue
-        name = text(_shown(key), _KEY_LIMIT) or "(empty)"
+        name = text(shown(key), _KEY_LIMIT) or "(empty)"
         harmless = redaction.admit(name) or not redaction.is_sensitive(name)
         fields[name] = _value(value) if harmless else redaction.REDACTED
     return fields
@@ -178,7 +204,8 @@ def valid(value: str) -> str:
     return value.encode("utf-8", "backslashreplace").decode()
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """``str(value)``; a text of ours where that fails."""
     try:
         return str(value)
     except Exception as error:

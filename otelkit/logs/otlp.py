@@ -16,6 +16,7 @@ from opentelemetry._logs import Logger, LoggerProvider, LogRecord, SeverityNumbe
 from otelkit import semconv
 from otelkit.logs import correlation, entry
 from otelkit.logs.quiet import QuietHandler
+from otelkit.settings import Settings
 
 # What an exporter itself writes while it sends; exporting that would never end.
 _EXPORTERS = ("opentelemetry", "urllib3", "requests", "grpc")
@@ -29,17 +30,17 @@ class OtlpHandler(QuietHandler):
 
     Args:
         provider: Of the application; never flushed or shut down here.
-        attribute_limit: Attributes of a record; fields beyond it are dropped, not the code's place.
-        length_limit: Characters of an attribute; longer text is cut.
+        settings: ``log_attribute_count_limit``: fields beyond it are dropped;
+            ``log_attribute_length_limit``: longer text is cut.
     """
 
     output = "OTLP"
 
-    def __init__(self, provider: LoggerProvider, attribute_limit: int, length_limit: int) -> None:
+    def __init__(self, provider: LoggerProvider, settings: Settings) -> None:
         super().__init__()
         self._provider = provider
-        self._attribute_limit = attribute_limit
-        self._length_limit = length_limit
+        self._attribute_limit = settings.log_attribute_count_limit
+        self._length_limit = settings.log_attribute_length_limit
         self._loggers: dict[str, Logger] = {}
         self._emitting = threading.local()
 

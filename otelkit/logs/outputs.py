@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from otelkit.logs import entry
+from otelkit.logs import counts, entry
+from otelkit.logs.limit import RateLimit
 
 
 class Outputs:
@@ -13,24 +14,49 @@ class Outputs:
 
     Args:
         handlers: Each is given a record once.
+        per_minute: How many identical records may pass in a minute; None for any number.
     """
 
-    def __init__(self, handlers: Sequence[logging.Handler]) -> None:
-        self.handlers = tuple(handlers)
+    def __init__(self, handlers: Sequence[logging.Handler], per_minute: int | None) -> None:
+        self._handlers = tuple(handlers)
+        self._limit = RateLimit(per_minute) if per_minute is not None else None
 
     def take(self, record: logging.LogRecord) -> bool:
-        """Write ``record`` to every output, unless it has been here before.
+        """Write ``record``, whose entry is held, to every output.
 
         Returns:
-            Whether it was written; its entry is to be released then, when all else is done.
+            False when the rate limit keeps it from all outputs, the application's own included.
         """
-        if not entry.hold(record):
-            return False
-        for handler in self.handlers:
+        counts.record(record)
+        if self._limit is not None:
+            made = entry.of(record)
+            before = self._limit.passes(record, made.message)
+            if before is None:
+                counts.suppressed(record)
+                return False
+            if before:
+                made.fields["otelkit.suppressed"] = before
+        for handler in self._handlers:
             handler.handle(record)
         return True
 
+    def write(self, record: logging.LogRecord, also: logging.Handler | None = None) -> bool:
+        """Write a record that does not come from :mod:`logging`; as :meth:`take`.
+
+        Args:
+            record: Made by a bridge.
+            also: A handler that gets it as well, unless it is suppressed.
+        """
+        entry.hold(record)
+        try:
+            passed = self.take(record)
+            if passed and also is not None:
+                also.handle(record)
+            return passed
+        finally:
+            entry.release(record)
+
     def close(self) -> None:
-        """Close the outputs that are our own to close."""
-        for handler in self.handlers:
+        """Close the outputs."""
+        for handler in self._handlers:
             handler.close()

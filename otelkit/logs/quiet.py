@@ -23,7 +23,8 @@ class QuietHandler(logging.Handler):
         if self.failed == 1:
             error = sys.exc_info()[1]
             logging.getLogger("otelkit").warning(
-                "a log record could not be written to %s (%s); further ones are only counted",
+                "otelkit: a log record could not be written to %s (%s); "
+                "further ones are only counted",
                 self.output,
                 type(error).__name__,
             )

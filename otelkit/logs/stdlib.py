@@ -33,6 +33,8 @@ class Bridge:
     def __init__(self, settings: Settings, outputs: Outputs, console: Console) -> None:
         self._outputs = outputs
         self._console = console
+        # Whether this thread's record is another library's, which has been written already.
+        self.forwarded: Callable[[], bool] = bool
         self._active = True
         self._replaced: list[tuple[type, str, Method, Method]] = []
         self._levels: dict[str, tuple[int, int]] = {}  # before, and as we set it
@@ -71,16 +73,18 @@ class Bridge:
 
     def _call_handlers(self, original: Method) -> Method:
         def callHandlers(logger: logging.Logger, record: logging.LogRecord) -> None:
-            if not self._active or _silenced(logger):
+            if not self._active or _silenced(logger) or self.forwarded():
                 original(logger, record)
                 return
             self._console.keep()
-            taken = self._outputs.take(record)
-            try:
+            if not entry.hold(record):
                 original(logger, record)
+                return
+            try:
+                if self._outputs.take(record):
+                    original(logger, record)
             finally:
-                if taken:
-                    entry.release(record)
+                entry.release(record)
 
         return callHandlers
 
@@ -89,17 +93,16 @@ class Bridge:
             extra = kwargs.get("extra", args[8] if len(args) > 8 else None)
             if not extra or not self._active or not isinstance(extra, Mapping):
                 return original(logger, *args, **kwargs)  # type: ignore[no-any-return]
-            clashing = {key: extra[key] for key in extra if key in entry.RESERVED}
-            if not clashing:
+            harmless = {key: extra[key] for key in extra if key not in entry.RESERVED}
+            if len(harmless) == len(extra):
                 return original(logger, *args, **kwargs)  # type: ignore[no-any-return]
             # logging would raise KeyError into the application; nothing needs to be lost instead.
-            harmless = {key: extra[key] for key in extra if key not in clashing}
             if len(args) > 8:
                 args = (*args[:8], harmless, *args[9:])
             else:
                 kwargs["extra"] = harmless
             record: logging.LogRecord = original(logger, *args, **kwargs)
-            record.__dict__[entry.FIELDS] = clashing
+            record.__dict__[entry.FIELDS] = dict(extra)
             return record
 
         return makeRecord
@@ -137,6 +140,19 @@ def disabled() -> list[str]:
         for name, logger in loggers.items()
         if isinstance(logger, logging.Logger) and logger.disabled
     )
+
+
+def enabled(name: str, level: int) -> bool:
+    """Whether a logger ``name`` would log at ``level``; no logger is made of the name."""
+    manager = logging.root.manager
+    if level <= manager.disable:
+        return False
+    while name:
+        logger = manager.loggerDict.get(name)
+        if isinstance(logger, logging.Logger) and logger.level:
+            return level >= logger.level
+        name = name.rpartition(".")[0]
+    return level >= logging.root.level
 
 
 def _silenced(logger: logging.Logger) -> bool:

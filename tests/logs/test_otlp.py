@@ -227,7 +227,8 @@ def test_a_failing_provider_is_one_warning_and_no_exception(
         logs.uninstall()
     warnings = [r.getMessage() for r in caplog.records if r.name == "otelkit"]
     assert warnings == [
-        "a log record could not be written to OTLP (RuntimeError); further ones are only counted"
+        "otelkit: a log record could not be written to OTLP (RuntimeError); "
+        "further ones are only counted"
     ]
 
 

@@ -1,0 +1,101 @@
+"""The log file: JSON lines, rotated by size, written by any number of processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+
+from otelkit.logs.quiet import QuietHandler
+
+if sys.platform != "win32":
+    import fcntl
+
+MAX_BYTES = 50 * 1024 * 1024
+KEPT = 5
+_LOOK_EVERY = 1.0  # seconds between two looks whether somebody else moved the file
+
+
+class LogFile(QuietHandler):
+    """Appends lines to a file; full, it becomes ``path.1``, and ``path.5`` is the oldest kept.
+
+    A line is one write to a file opened for appending, so that the lines of several processes (the
+    workers of a server) never mix. One of them rotates, the others notice and follow.
+
+    Args:
+        path: The file; its folder must exist.
+        max_bytes: Size at which it is rotated.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+
+    def __init__(self, path: str, max_bytes: int = MAX_BYTES) -> None:
+        super().__init__()
+        self.output = path
+        self._path = os.path.abspath(path)
+        self._max_bytes = max_bytes
+        self._next_look = time.monotonic() + _LOOK_EVERY
+        self._file: int | None = self._open()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append the line of ``record``."""
+        try:
+            line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+            file = self._ready_for(len(line))
+            while line:
+                line = line[os.write(file, line) :]
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Close the file; a later record opens it again."""
+        self.acquire()
+        try:
+            self._close()
+        finally:
+            self.release()
+        super().close()
+
+    def _ready_for(self, size: int) -> int:
+        """The open file, after a rotation if ``size`` more bytes would be too many."""
+        now = time.monotonic()
+        if self._file is not None and now >= self._next_look:
+            self._next_look = now + _LOOK_EVERY
+            if self._moved(self._file):
+                self._close()
+        if self._file is None:
+            self._file = self._open()
+        if os.lseek(self._file, 0, os.SEEK_END) + size > self._max_bytes:
+            self._rotate(self._file)
+            self._close()
+            self._file = self._open()
+        return self._file
+
+    def _rotate(self, file: int) -> None:
+        if sys.platform == "win32":
+            self._close()  # an open file cannot be renamed there
+        else:
+            # The lock is on the very file that is full: whoever gets it next finds it moved.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if self._moved(file):
+                return
+        for number in range(KEPT - 1, 0, -1):
+            if os.path.exists(f"{self._path}.{number}"):
+                os.replace(f"{self._path}.{number}", f"{self._path}.{number + 1}")
+        os.replace(self._path, f"{self._path}.1")
+
+    def _moved(self, file: int) -> bool:
+        try:
+            return not os.path.samestat(os.stat(self._path), os.fstat(file))
+        except FileNotFoundError:
+            return True
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

@@ -1,0 +1,54 @@
+"""The rate limit of identical lines."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+WINDOW = 60.0  # seconds
+LINES_LIMIT = 1_000  # different lines that are watched at the same time
+
+
+class RateLimit:
+    """Lets a line through so many times a minute; the next one after says how many were not.
+
+    Lines are identical when logger, level and message are.
+
+    Args:
+        per_minute: How many identical lines may pass.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, int, int], _Line] = {}
+
+    def passes(self, record: logging.LogRecord, message: str) -> int | None:
+        """Whether ``record`` may pass.
+
+        Returns:
+            None when it may not; else the number of identical lines suppressed before it.
+        """
+        key = (record.name, record.levelno, hash(message))
+        with self._lock:
+            line = self._seen.get(key)
+            if line is None:
+                if len(self._seen) >= LINES_LIMIT:
+                    del self._seen[next(iter(self._seen))]  # the one first seen longest ago
+                line = self._seen[key] = _Line(record.created)
+            suppressed = 0
+            if record.created - line.since >= WINDOW:
+                suppressed, line.since, line.count = line.over(self._per_minute), record.created, 0
+            line.count += 1
+            return suppressed if line.count <= self._per_minute else None
+
+
+class _Line:
+    __slots__ = ("count", "since")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.count = 0
+
+    def over(self, limit: int) -> int:
+        return max(0, self.count - limit)

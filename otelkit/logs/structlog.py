@@ -1,0 +1,135 @@
+"""The bridge to structlog: its events with their keys as fields, natively or on top of logging.
+
+The last processor, the renderer, is where an event is complete and still has its keys. Ours takes
+its place in the chain and calls it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from otelkit.logs import entry, foreign, stdlib
+from otelkit.logs.console import Console
+from otelkit.logs.outputs import Outputs
+
+NAME = "structlog"
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "err": logging.ERROR,
+    "failure": logging.ERROR,
+    "exception": logging.ERROR,
+    "critical": logging.CRITICAL,
+    "fatal": logging.CRITICAL,
+}
+# What processors of structlog add, and every output says in its own way.
+_OWN_KEYS = frozenset(
+    (
+        "event", "level", "level_number", "logger", "logger_name", "timestamp", "exc_info",
+        "exception", "_record", "_from_structlog",
+    )
+)  # fmt: skip
+
+Processor = Callable[[Any, str, Any], Any]
+
+
+class Bridge:
+    """Sends what is logged with structlog to the outputs; :meth:`remove` ends that.
+
+    Args:
+        structlog: The module.
+        outputs: Get every event.
+        console: Says whether its format applies to what structlog prints.
+    """
+
+    def __init__(self, structlog: ModuleType, outputs: Outputs, console: Console) -> None:
+        self._outputs = outputs
+        self._console = console
+        self._active = True
+        self._taken: list[list[Processor]] = []
+        self._drop = structlog.DropEvent
+        self._base: Any = structlog.BoundLoggerBase
+        self._original = self._base._process_event
+        self._ours = self._process_event()
+        self._base._process_event = self._ours
+
+    def remove(self) -> None:
+        """Give every chain its renderer back."""
+        self._active = False
+        if self._base._process_event is self._ours:
+            self._base._process_event = self._original
+        for processors in self._taken:
+            processors[:] = [
+                processor.renderer if isinstance(processor, _Last) else processor
+                for processor in processors
+            ]
+
+    def _process_event(self) -> Callable[..., Any]:
+        # Every bound logger comes through here, whatever chain it was made with, and when.
+        original = self._original
+
+        def process_event(logger: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._active:
+                self._join(logger)
+            return original(logger, *args, **kwargs)
+
+        return process_event
+
+    def _join(self, logger: Any) -> None:
+        processors = logger._processors
+        if not processors or isinstance(processors[-1], _Last):
+            return
+        if not isinstance(processors, list):
+            processors = logger._processors = list(processors)
+        # In place: loggers that are cached share the list, and structlog's testing changes it.
+        processors[-1] = _Last(processors[-1], self._event)
+        self._taken.append(processors)
+
+    def _event(self, logger: Any, method: str, event: Mapping[str, Any], rendered: Any) -> Any:
+        """Hand on ``event``, which the application's chain made ``rendered`` of; what to log."""
+        message, exc_info = entry.shown(event.get("event")), _exc_info(event)
+        fields = {key: value for key, value in event.items() if key not in _OWN_KEYS}
+        if not exc_info and "exception" in event:
+            fields["exception"] = event["exception"]
+        if isinstance(logger, logging.Logger):
+            entry.expect(_logged(rendered), message, fields, exc_info)
+            return rendered
+        module, place = foreign.caller(NAME)
+        name, level = str(event.get("logger") or module), _LEVELS.get(method, logging.INFO)
+        record = foreign.record(name, level, message, fields, place=place, exc_info=exc_info)
+        if stdlib.enabled(name, level) and not self._outputs.write(record):
+            raise self._drop
+        return self._console.instead_of(rendered, getattr(logger, "_file", None), record)
+
+
+class _Last:
+    """The last processor of a chain: the application's renderer, then ours."""
+
+    def __init__(self, renderer: Processor, then: Callable[..., Any]) -> None:
+        self.renderer = renderer
+        self._then = then
+
+    def __call__(self, logger: Any, method: str, event: Any) -> Any:
+        seen = dict(event) if isinstance(event, Mapping) else {"event": event}
+        return self._then(logger, method, seen, self.renderer(logger, method, event))
+
+
+def _exc_info(event: Mapping[str, Any]) -> Any:
+    given = event.get("exc_info", "exception" in event)
+    if given is True:  # or formatted by a processor before: it is still being handled then
+        given = sys.exc_info()
+    return None if given == (None, None, None) else given
+
+
+def _logged(rendered: Any) -> Any:
+    """What the standard library's logger will be given as message, if it holds the whole event."""
+    if isinstance(rendered, tuple) and rendered[0] and isinstance(rendered[0][0], Mapping):
+        return rendered[0][0]
+    return rendered
