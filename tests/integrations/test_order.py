@@ -12,10 +12,8 @@ import pytest
 ORDERS = [
     "setup import app engine",
     "import setup app engine",
-    "import app setup engine",
-    "import engine setup app",
-    "import app engine setup",
     "import app request setup engine",
+    "import app engine setup",
     "import app engine request setup",
 ]
 
