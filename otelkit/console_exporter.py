@@ -62,3 +62,9 @@ class ConsoleExporter:
 
     def speak_as(self, resource: Any) -> None:
         """Items are printed as they are."""
+
+    def hold(self) -> None:
+        """Nothing is in flight."""
+
+    def release(self) -> None:
+        """Nothing was held."""

@@ -39,5 +39,11 @@ class Exporter(Protocol):
     def reset(self) -> None:
         """Forgets its connection: a forked child must not use its parent's."""
 
+    def hold(self) -> None:
+        """Lets no request be in flight until :meth:`release`: the process is about to fork."""
+
+    def release(self) -> None:
+        """Ends :meth:`hold`."""
+
     def speak_as(self, resource: Any) -> None:
         """Takes the resource to send in place of what the items say."""

@@ -73,6 +73,12 @@ class OtlpExporter(ABC):
     def reset(self) -> None:
         """Forgets the connection: a forked child must not use its parent's."""
 
+    def hold(self) -> None:  # noqa: B027 - most need nothing: the child forgets the connection
+        """Lets no request be in flight until :meth:`release`."""
+
+    def release(self) -> None:  # noqa: B027
+        """Ends :meth:`hold`."""
+
     def speak_as(self, resource: Resource | None) -> None:
         """Takes the resource to send in place of what the items say; ``None`` leaves theirs."""
         self._resource = resource

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
+import grpc._channel
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -55,25 +57,53 @@ class OtlpGrpcExporter(OtlpExporter):
         self._headers = tuple(destination.headers.items())
         self._channel: Any = None
         self._export: Any = None
+        self._call: Any = None
+        self._sending = threading.Lock()
+        self._held = False
 
     def reset(self) -> None:
         """Forgets the channel."""
         if self._channel is not None:
             _abandoned.append(self._channel)
-        self._channel = None
+        self._channel = self._call = None
+        self._sending = threading.Lock()
+
+    def hold(self) -> None:
+        """Waits for the request in flight, cancels it if need be: gRPC at work cannot be forked."""
+        self._held = self._sending.acquire(timeout=0.1)
+        if not self._held:
+            if call := self._call:
+                call.cancel()
+            self._held = self._sending.acquire(timeout=1.0)
+
+    def release(self) -> None:
+        """Lets requests go on."""
+        if self._held:
+            self._sending.release()
 
     def send(self, batch: Batch, timeout: float) -> Answer:
         """Sends one request within ``timeout`` seconds."""
         try:
-            if self._channel is None:
-                self._channel = _channel(self._destination)
-                self._export = self._channel.unary_unary(_METHODS[self._signal])
-            body = self._export(batch.payload, timeout=timeout, metadata=self._headers)
+            with self._sending:
+                body = self._exchange(batch.payload, timeout)
+        except grpc.FutureCancelledError:
+            return self.send(batch, timeout)  # by hold(): the fork is over
         except grpc.RpcError as error:
             return _understood(error)
         except Exception as error:  # a certificate that cannot be read, a header gRPC refuses
             return Answer("failed", f"{type(error).__name__}: {error}")
         return self.accepted(body)
+
+    def _exchange(self, body: bytes, timeout: float) -> bytes:
+        if self._channel is None:
+            self._channel = _channel(self._destination)
+            self._export = self._channel.unary_unary(_METHODS[self._signal])
+        self._call = self._export.future(body, timeout=timeout, metadata=self._headers)
+        try:
+            answer: bytes = self._call.result()
+            return answer
+        finally:
+            self._call = None
 
 
 def _channel(destination: Otlp) -> Any:
