@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo view test lint format bench lock clean
+.PHONY: help demo view test wheel-test lint format bench docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ view: $(VENV)/.ready  ## receive telemetry on http://127.0.0.1:4318 and show it 
 test: $(VENV)/.ready  ## run the tests
 	$(BIN)/python -m pytest
 
+wheel-test: $(VENV)/.ready  ## build the wheel, and use it in an environment of its own
+	PYTHON="$(PYTHON)" sh tests/wheel.sh $(BIN)/python
+
 lint: $(VENV)/.ready  ## check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,6 +40,10 @@ format: $(VENV)/.ready  ## mend what ruff can mend
 
 bench: $(VENV)/.ready  ## measure, as ratios against the raw SDK
 	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)/.ready  ## write what is made from the code: tables of variables, picture of the viewer
+	$(BIN)/python docs/variables.py
+	$(BIN)/python docs/picture.py
 
 lock: $(VENV)/.ready  ## choose the newest versions that fit, and write requirements.lock
 	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate \

@@ -30,8 +30,9 @@ from otelkit.instruments import counter, gauge, histogram, timed
 from otelkit.integrations.fastapi import instrument_fastapi
 from otelkit.integrations.sqlalchemy import instrument_sqlalchemy
 from otelkit.pricing import set_price
-from otelkit.runtime import Telemetry, flush, setup, shutdown, status
+from otelkit.runtime import flush, setup, shutdown, status
 from otelkit.settings import Settings
+from otelkit.telemetry import Telemetry
 
 __all__ = [
     "ConfigError",

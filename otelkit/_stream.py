@@ -19,7 +19,7 @@ def traced_stream(stream: Any, call: LlmCall) -> Any:
     return kind(stream, call)
 
 
-class _Stream(wrapt.ObjectProxy):  # type: ignore[misc]
+class _Stream(wrapt.ObjectProxy[Any]):
     def __init__(self, stream: Any, call: LlmCall) -> None:
         super().__init__(stream)
         self._self_call = call

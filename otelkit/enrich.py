@@ -67,6 +67,8 @@ _NAMES = _Names(
     response_model=(semconv.RESPONSE_MODEL, "llm.model_name"),
 )
 
+_TIERS = ("openai.response.service_tier", "gen_ai.openai.response.service_tier")
+
 _scopes: dict[int, Scope] = {}
 _lock = threading.Lock()
 
@@ -158,7 +160,13 @@ def _count(attributes: Mapping[str, Any], used: Usage, around: Scope) -> dict[st
     provider = _first(attributes, _NAMES.provider)
     requested = _first(attributes, _NAMES.request_model)
     responded = _first(attributes, _NAMES.response_model)
-    found = pricing.cost(provider, responded, used, fallback_model=requested)
+    found = pricing.cost(
+        provider,
+        responded,
+        used,
+        fallback_model=requested,
+        service_tier=_first(attributes, _TIERS),
+    )
     key = instruments.llm_key(provider, requested or responded, around.agent, around.workflow)
     instruments.count_llm(key, used, found.amount if found else None)
     more: dict[str, AttributeValue | None] = {

@@ -17,7 +17,7 @@ BAD = [
     ({"OTEL_TRACES_EXPORTER": "jaeger"}, "traces_exporter", ("otlp",), "otlp, console, none"),
     ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "protocol", "http/protobuf", "grpc"),
     ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10"}, "timeout", 10.0, "write 10000"),
-    ({"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4317"}, "endpoint", "http://localhost:4317", "no scheme"),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": "a:4317"}, "endpoint", "http://a:4317", "no scheme"),
     ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:99999"}, "endpoint", None, "an address such as"),
     ({"OTEL_SDK_DISABLED": "1"}, "disabled", False, "only true or false"),
     ({"OTEL_TRACES_SAMPLER": "sometimes"}, "sampler", "parentbased_always_on", "always_off"),

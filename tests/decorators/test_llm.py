@@ -160,9 +160,9 @@ class TestStreams:
             return await client.chat.completions.create(**STREAMED)
 
         async def read():
-            async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="k") as client:
-                async with await ask(client) as stream:
-                    return [chunk async for chunk in stream]
+            client = openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="k")
+            async with client, await ask(client) as stream:
+                return [chunk async for chunk in stream]
 
         chunks = asyncio.run(read())
         (span,) = seen.spans
