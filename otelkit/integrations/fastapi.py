@@ -16,6 +16,7 @@ from weakref import WeakSet
 from otelkit.errors import ConfigError, MissingExtraError
 from otelkit.integrations import asgi
 from otelkit.integrations._http import Receive, Scope, Send
+from otelkit.logs.request_id import RequestIdMiddleware
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -102,7 +103,7 @@ def _calling(original: Callable[..., Any]) -> Callable[..., Any]:
         else:
             scope["fastapi.telemetry"] = None  # FastAPI's own word for "not this request"
             await asgi.serve(
-                functools.partial(original, app),
+                RequestIdMiddleware(functools.partial(original, app)),
                 scope,
                 receive,
                 send,

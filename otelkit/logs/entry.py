@@ -40,6 +40,14 @@ _NO_FIELDS = RESERVED | {
 }
 
 
+class Place(NamedTuple):
+    """Where a log call stands in the source."""
+
+    path: str
+    line: int
+    function: str
+
+
 class Raised(NamedTuple):
     """The exception of a record."""
 
@@ -90,13 +98,15 @@ def handling(message: str) -> bool:
     )
 
 
-def expect(logged: object, message: str, fields: Mapping[Any, Any], exc_info: Any) -> None:
+def expect(
+    logged: object, message: str, fields: Mapping[Any, Any], exc_info: Any, place: Place
+) -> None:
     """Say what the next record of this thread means, if its ``msg`` is the very object ``logged``.
 
-    For libraries that hand a rendered text to :mod:`logging`. A record that never comes, because
-    its level is off, is no harm.
+    For libraries that hand a rendered text to :mod:`logging`, which takes the library itself for
+    the caller. A record that never comes, because its level is off, is no harm.
     """
-    _expected.event = (logged, message, fields, exc_info)
+    _expected.event = (logged, message, fields, exc_info, place)
 
 
 def of(record: logging.LogRecord) -> Entry:
@@ -131,7 +141,8 @@ def _read(record: logging.LogRecord) -> tuple[str, Mapping[Any, Any], Any]:
     expected = getattr(_expected, "event", None)
     if expected is not None and expected[0] is record.msg:
         del _expected.event
-        message, given, exc_info = expected[1:]
+        message, given, exc_info, place = expected[1:]
+        record.pathname, record.lineno, record.funcName = place
         return message, given, exc_info or record.exc_info
     own = record.__dict__
     given = own.get(FIELDS)

@@ -5,17 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from otelkit.logs import entry
-
-
-class Place(NamedTuple):
-    """Where a log call stands in the source."""
-
-    path: str
-    line: int
-    function: str
+from otelkit.logs.entry import Place
 
 
 def record(

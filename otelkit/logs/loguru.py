@@ -89,7 +89,7 @@ class Bridge:
             level.no,
             given["message"],
             given["extra"],
-            place=foreign.Place(given["file"].path, given["line"], given["function"]),
+            place=entry.Place(given["file"].path, given["line"], given["function"]),
             level_name=level.name,
             created=given["time"].timestamp(),
             exc_info=given["exception"],

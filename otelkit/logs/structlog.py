@@ -50,33 +50,29 @@ class Bridge:
     """
 
     def __init__(self, structlog: ModuleType, outputs: Outputs, console: Console) -> None:
+        self.active = True
+        self.dropped: type[BaseException] = structlog.DropEvent
         self._outputs = outputs
         self._console = console
-        self._active = True
-        self._taken: list[list[Processor]] = []
-        self._drop = structlog.DropEvent
+        self._config = structlog.get_config
         self._base: Any = structlog.BoundLoggerBase
         self._original = self._base._process_event
-        self._ours = self._process_event()
+        self._ours = self._wrapped(self._original)
         self._base._process_event = self._ours
 
     def remove(self) -> None:
-        """Give every chain its renderer back."""
-        self._active = False
+        """Give the configured chain its renderer back; other chains just call theirs then."""
+        self.active = False
         if self._base._process_event is self._ours:
             self._base._process_event = self._original
-        for processors in self._taken:
-            processors[:] = [
-                processor.renderer if isinstance(processor, _Last) else processor
-                for processor in processors
-            ]
+        processors = self._config()["processors"]
+        if processors and isinstance(processors, list) and isinstance(processors[-1], _Last):
+            processors[-1] = processors[-1].renderer
 
-    def _process_event(self) -> Callable[..., Any]:
+    def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         # Every bound logger comes through here, whatever chain it was made with, and when.
-        original = self._original
-
         def process_event(logger: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._active:
+            if self.active:
                 self._join(logger)
             return original(logger, *args, **kwargs)
 
@@ -84,41 +80,64 @@ class Bridge:
 
     def _join(self, logger: Any) -> None:
         processors = logger._processors
-        if not processors or isinstance(processors[-1], _Last):
+        if not processors or not isinstance(processors, (list, tuple)):
             return
-        if not isinstance(processors, list):
-            processors = logger._processors = list(processors)
-        # In place: loggers that are cached share the list, and structlog's testing changes it.
-        processors[-1] = _Last(processors[-1], self._event)
-        self._taken.append(processors)
+        last = processors[-1]
+        if isinstance(last, _Last):
+            if last.bridge is self:
+                return
+            last = last.renderer
+        if isinstance(processors, list):
+            # In place: loggers that are cached share the list, and structlog's testing changes it.
+            processors[-1] = _Last(last, self)
+        else:
+            logger._processors = [*processors[:-1], _Last(last, self)]
 
-    def _event(self, logger: Any, method: str, event: Mapping[str, Any], rendered: Any) -> Any:
-        """Hand on ``event``, which the application's chain made ``rendered`` of; what to log."""
+    def event(self, logger: Any, method: str, event: Mapping[str, Any], rendered: Any) -> Any:
+        """Hand on an event.
+
+        Args:
+            logger: What structlog wraps, and gives the result of the chain.
+            method: The name of its method, hence of the level.
+            event: As it came to the application's renderer.
+            rendered: What that made of it.
+
+        Returns:
+            What the logger is to be given.
+        """
         message, exc_info = entry.shown(event.get("event")), _exc_info(event)
         fields = {key: value for key, value in event.items() if key not in _OWN_KEYS}
         if not exc_info and "exception" in event:
             fields["exception"] = event["exception"]
-        if isinstance(logger, logging.Logger):
-            entry.expect(_logged(rendered), message, fields, exc_info)
-            return rendered
         module, place = foreign.caller(NAME)
+        if isinstance(logger, logging.Logger):
+            entry.expect(_logged(rendered), message, fields, exc_info, place)
+            return rendered
         name, level = str(event.get("logger") or module), _LEVELS.get(method, logging.INFO)
         record = foreign.record(name, level, message, fields, place=place, exc_info=exc_info)
         if stdlib.enabled(name, level) and not self._outputs.write(record):
-            raise self._drop
+            raise self.dropped
         return self._console.instead_of(rendered, getattr(logger, "_file", None), record)
 
 
 class _Last:
     """The last processor of a chain: the application's renderer, then ours."""
 
-    def __init__(self, renderer: Processor, then: Callable[..., Any]) -> None:
+    def __init__(self, renderer: Processor, bridge: Bridge) -> None:
         self.renderer = renderer
-        self._then = then
+        self.bridge = bridge
 
     def __call__(self, logger: Any, method: str, event: Any) -> Any:
+        if not self.bridge.active:
+            return self.renderer(logger, method, event)
         seen = dict(event) if isinstance(event, Mapping) else {"event": event}
-        return self._then(logger, method, seen, self.renderer(logger, method, event))
+        rendered = self.renderer(logger, method, event)
+        try:
+            return self.bridge.event(logger, method, seen, rendered)
+        except self.bridge.dropped:
+            raise
+        except Exception:  # of the event's own objects
+            return rendered
 
 
 def _exc_info(event: Mapping[str, Any]) -> Any:

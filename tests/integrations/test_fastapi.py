@@ -51,7 +51,8 @@ def test_a_request_gives_one_server_span_with_the_stable_names(
         return {"id": id}
 
     with client_of(app) as client:
-        client.get("/items/3", params={"q": "shoes"}, headers={"user-agent": "test"})
+        headers = {"user-agent": "test", "x-request-id": "r1"}
+        client.get("/items/3", params={"q": "shoes"}, headers=headers)
         port = client.base_url.port
     span = telemetry.span()
     assert (span.name, span.kind) == ("GET /items/{id}", SpanKind.SERVER)
@@ -68,6 +69,7 @@ def test_a_request_gives_one_server_span_with_the_stable_names(
         "client.address": "127.0.0.1",
         "user_agent.original": "test",
         "network.protocol.version": "1.1",
+        "otelkit.request.id": "r1",
     }
 
 
