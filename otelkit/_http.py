@@ -7,13 +7,19 @@ one byte a second holds its caller for hours. Here one deadline covers connectin
 from __future__ import annotations
 
 import base64
+import codecs
 import http.client
+import importlib.util
 import io
 import ssl
 import time
 import urllib.request
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
+
+# Looking up an address needs this codec, which Python imports at its first use. To fork a process
+# during that import leaves the child with an import lock that nobody will ever release.
+codecs.lookup("idna")
 
 LONGEST_ANSWER = 65_536  # bytes that are read of an answer
 
@@ -52,7 +58,8 @@ class Client:
     ) -> None:
         self._url = urlsplit(url)
         self._headers = {**_authorization("authorization", self._url), **headers}
-        self._files = (certificate, client_certificate, client_key)
+        bundled = _bundled_authorities() if self._url.scheme == "https" else None
+        self._files = (certificate, bundled, client_certificate, client_key)
         self._proxy = _proxy(self._url)
         self._connection: http.client.HTTPConnection | None = None
 
@@ -151,17 +158,24 @@ def _proxy(url: SplitResult) -> SplitResult | None:
     return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
 
 
+def _bundled_authorities() -> str | None:
+    """The file of ``certifi``, for systems that have no authorities of their own."""
+    if importlib.util.find_spec("certifi") is None:
+        return None
+    import certifi
+
+    return certifi.where()
+
+
 def _tls_context(
-    certificate: str | None, client_certificate: str | None, client_key: str | None
+    certificate: str | None,
+    bundled: str | None,
+    client_certificate: str | None,
+    client_key: str | None,
 ) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certificate)
-    if certificate is None:
-        try:
-            import certifi
-
-            context.load_verify_locations(certifi.where())  # where the system has no authorities
-        except ImportError:
-            pass
+    if certificate is None and bundled is not None:
+        context.load_verify_locations(bundled)
     if client_certificate:
         context.load_cert_chain(client_certificate, client_key)
     return context

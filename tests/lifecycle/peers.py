@@ -11,6 +11,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -36,7 +37,57 @@ def until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "") -
     raise AssertionError(f"not within {seconds} s: {what or condition}")
 
 
-class Receiver:
+class Remembered:
+    """The requests that have arrived, and what is in them."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, Any]] = []
+
+    def _leaves(self, signal: str, *names: str) -> Iterator[tuple[Any, Any]]:
+        outer, middle, inner = names
+        for kind, message in list(self.requests):
+            if kind == signal:
+                for group in getattr(message, outer):
+                    for scope in getattr(group, middle):
+                        for leaf in getattr(scope, inner):
+                            yield group.resource, leaf
+
+    def spans(self) -> Counter[str]:
+        """How often each span name arrived."""
+        found = self._leaves("traces", "resource_spans", "scope_spans", "spans")
+        return Counter(span.name for _, span in found)
+
+    def span_ids(self) -> Counter[bytes]:
+        found = self._leaves("traces", "resource_spans", "scope_spans", "spans")
+        return Counter(span.span_id for _, span in found)
+
+    def logs(self) -> Counter[str]:
+        """How often each log text arrived."""
+        found = self._leaves("logs", "resource_logs", "scope_logs", "log_records")
+        return Counter(record.body.string_value for _, record in found)
+
+    def totals(self, metric: str) -> dict[str, float]:
+        """The last value of a counter, by service.instance.id."""
+        found = self._leaves("metrics", "resource_metrics", "scope_metrics", "metrics")
+        totals: dict[str, float] = {}
+        for resource, leaf in found:
+            if leaf.name == metric:
+                total = sum(p.as_int + p.as_double for p in leaf.sum.data_points)
+                totals[attribute(resource, "service.instance.id")] = total
+        return totals
+
+    def resources(self, signal: str) -> list[dict[str, Any]]:
+        """The resources that spoke, in order."""
+        outer = {"traces": "spans", "metrics": "metrics", "logs": "logs"}[signal]
+        return [
+            {pair.key: pair.value.string_value or pair.value.int_value for pair in r.attributes}
+            for kind, message in list(self.requests)
+            if kind == signal
+            for r in [group.resource for group in getattr(message, f"resource_{outer}")]
+        ]
+
+
+class Receiver(Remembered):
     """A well-behaved OTLP/HTTP receiver on a free port.
 
     Args:
@@ -53,8 +104,8 @@ class Receiver:
         largest: int | None = None,
         port: int = 0,
     ) -> None:
+        super().__init__()
         self.status = status
-        self.requests: list[tuple[str, Any]] = []
         self.seen: list[dict[str, str]] = []
         self.arrived = threading.Event()
         self.body = b""
@@ -110,48 +161,35 @@ class Receiver:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _leaves(self, signal: str, *names: str) -> Iterator[tuple[Any, Any]]:
-        outer, middle, inner = names
-        for kind, message in list(self.requests):
-            if kind == signal:
-                for group in getattr(message, outer):
-                    for scope in getattr(group, middle):
-                        for leaf in getattr(scope, inner):
-                            yield group.resource, leaf
 
-    def spans(self) -> Counter[str]:
-        """How often each span name arrived."""
-        found = self._leaves("traces", "resource_spans", "scope_spans", "spans")
-        return Counter(span.name for _, span in found)
+class GrpcReceiver(Remembered):
+    """A well-behaved OTLP/gRPC receiver on a free port."""
 
-    def span_ids(self) -> Counter[bytes]:
-        found = self._leaves("traces", "resource_spans", "scope_spans", "spans")
-        return Counter(span.span_id for _, span in found)
+    def __init__(self) -> None:
+        super().__init__()
+        import grpc
 
-    def logs(self) -> Counter[str]:
-        """How often each log text arrived."""
-        found = self._leaves("logs", "resource_logs", "scope_logs", "log_records")
-        return Counter(record.body.string_value for _, record in found)
+        class Services(grpc.GenericRpcHandler):  # type: ignore[misc]
+            def service(_, call: Any) -> Any:  # noqa: N805
+                signal = call.method.split(".")[3].replace("trace", "traces")
+                return grpc.unary_unary_rpc_method_handler(
+                    lambda body, context: self._take(signal, body)
+                )
 
-    def totals(self, metric: str) -> dict[str, float]:
-        """The last value of a counter, by service.instance.id."""
-        found = self._leaves("metrics", "resource_metrics", "scope_metrics", "metrics")
-        totals: dict[str, float] = {}
-        for resource, leaf in found:
-            if leaf.name == metric:
-                total = sum(p.as_int + p.as_double for p in leaf.sum.data_points)
-                totals[attribute(resource, "service.instance.id")] = total
-        return totals
+        self._server = grpc.server(ThreadPoolExecutor(4), handlers=[Services()])
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._server.start()
 
-    def resources(self, signal: str) -> list[dict[str, Any]]:
-        """The resources that spoke, in order."""
-        outer = {"traces": "spans", "metrics": "metrics", "logs": "logs"}[signal]
-        return [
-            {pair.key: pair.value.string_value or pair.value.int_value for pair in r.attributes}
-            for kind, message in list(self.requests)
-            if kind == signal
-            for r in [group.resource for group in getattr(message, f"resource_{outer}")]
-        ]
+    def _take(self, signal: str, body: bytes) -> bytes:
+        self.requests.append((signal, KINDS[signal].FromString(body)))
+        return b""
+
+    def __enter__(self) -> GrpcReceiver:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.stop(None)
 
 
 def attribute(resource: Any, key: str) -> str:
