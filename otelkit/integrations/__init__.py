@@ -79,12 +79,20 @@ def instrument(
 
 
 def uninstrument() -> None:
-    """Undo what :func:`instrument` did; libraries not yet imported are no longer waited for."""
+    """Undo what :func:`instrument`, ``instrument_fastapi`` and ``instrument_sqlalchemy`` did.
+
+    Libraries that are not yet imported are no longer waited for.
+    """
     _waiting.clear()
-    while _active:
-        name, undo = _active.popitem()
+    undo = list(_active.items())
+    _active.clear()
+    for name in _OWN:  # also what was instrumented by hand
+        module = sys.modules.get(f"{__name__}.{name}")
+        if module is not None:
+            undo.append((name, module.uninstall))
+    for name, uninstall in undo:
         try:
-            undo()
+            uninstall()
         except Exception:
             _log.debug("%s could not be uninstrumented", name, exc_info=True)
 

@@ -545,11 +545,15 @@ def test_fastapis_own_exporters_stay_off(
 def test_nothing_stays_behind_when_it_is_undone(telemetry: Telemetry) -> None:
     from starlette.routing import Mount, WebSocketRoute
 
-    before = [FastAPI.__call__, Route.handle, WebSocketRoute.handle, Mount.handle]
-    integrations.instrument("fastapi")
-    assert FastAPI.__call__ is not before[0]
-    integrations.uninstrument()
-    assert [FastAPI.__call__, Route.handle, WebSocketRoute.handle, Mount.handle] == before
+    def hooked() -> list[object]:
+        return [FastAPI.__call__, Route.handle, WebSocketRoute.handle, Mount.handle]
+
+    before = hooked()
+    for by_hand in (False, True):
+        instrument_fastapi(FastAPI()) if by_hand else integrations.instrument("fastapi")
+        assert not set(before) & set(hooked())
+        integrations.uninstrument()
+        assert hooked() == before
 
 
 def test_a_request_that_cannot_be_described_is_served_all_the_same(
