@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import threading
 import time
 import uuid
@@ -30,18 +31,19 @@ MAX_BODY = 8 * 1024 * 1024
 CACHE_BLOCK = 64
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has gone."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or each small chunk waits for the client's acknowledgement
     latency = 0.0
 
     def do_POST(self) -> None:
-        try:
-            self._answer()
-        except ConnectionError:  # the client has gone
-            self.close_connection = True
-
-    def _answer(self) -> None:
         length = int(self.headers.get("content-length") or 0)
         if length > MAX_BODY:
             self.close_connection = True
@@ -179,7 +181,7 @@ def bind(port: int = 0, *, latency: float = 0.0) -> tuple[ThreadingHTTPServer, s
         latency: Seconds until an answer begins; a streamed word takes a twentieth of it.
     """
     handler = type("Handler", (_Handler,), {"latency": latency})
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    server = _Server(("127.0.0.1", port), handler)
     return server, f"http://127.0.0.1:{server.server_port}/v1"
 
 

@@ -41,17 +41,18 @@ def request(sent: Sent, trace: Trace | None) -> None:
 def tree(trace: Trace) -> None:
     """Print the spans of a trace, each below its parent, with durations, tokens and cost."""
     lines = [line for root in trace.roots for line in _branches(root, "", "")]
-    left = max(len(label) for label, _ in lines)
+    left = max(len(branch) + len(span.name) for branch, span in lines)
     print(paint(f"  {'':{left}}  {'duration':>9}  {'':{_BAR}}  {'tokens':>13}  {'cost':>9}", "dim"))
-    for label, span in lines:
+    for branch, span in lines:
+        name = f"{span.name:{left - len(branch)}}"
         colour = "red" if span.failed else _KIND_COLOURS.get(span.kind)
-        columns = f"{_milliseconds(span.duration):>9}  {_bar(span, trace.roots[0])}"
+        when = f"{_milliseconds(span.duration):>9}  {paint(_bar(span, trace.roots[0]), colour)}"
         usage = f"{_tokens(span):>13}  {_dollars(span.attributes.get(_COST)):>9}"
-        print(f"  {paint(f'{label:{left}}', colour)}  {columns}  {usage}".rstrip())
+        print(f"  {paint(branch, 'dim')}{paint(name, colour)}  {when}  {usage}".rstrip())
 
 
 def _branches(span: Span, first: str, rest: str) -> Iterator[tuple[str, Span]]:
-    yield first + span.name, span
+    yield first, span
     for child in span.children:
         last = child is span.children[-1]
         corner, line = ("└─ ", "   ") if last else ("├─ ", "│  ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ class Sent:
 
     Attributes:
         about: What it shows.
+        status: Of HTTP; 0 when there was no answer.
         start: When it was sent, in nanoseconds since 1970.
         end: When its answer was complete.
     """
@@ -61,6 +63,8 @@ def summary(sent: Sent) -> str:
     if sent.path.endswith("/stream"):
         events = [line[7:] for line in sent.body.splitlines() if line.startswith("event: ")]
         return f"{len(events)} events, the last: {events[-1] if events else 'none'}"
+    if sent.status not in (200, 422, 502):
+        return sent.body
     body = json.loads(sent.body)
     if sent.status == 200:
         return f"{len(body['models'])} models, {len(body['files'])} files, {body['lines']} lines"
@@ -70,5 +74,8 @@ def summary(sent: Sent) -> str:
 
 def _post(service_url: str, about: str, path: str, body: Any) -> Sent:
     start = time.time_ns()
-    status, text = send(service_url + path, body)
+    try:
+        status, text = send(service_url + path, body)
+    except (OSError, http.client.HTTPException) as error:
+        status, text = 0, f"no answer: {error!r}"
     return Sent(about, path, status, text, start, time.time_ns())

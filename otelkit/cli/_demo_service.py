@@ -114,9 +114,14 @@ def _url_of(child: subprocess.Popen[bytes], module: str, log: Path) -> str:
         if child.poll() is not None:
             break
         time.sleep(0.02)
-    lines = log.read_text(errors="replace").splitlines()[-8:]
     ended = f"ended with exit code {child.poll()}" if child.poll() is not None else "is not ready"
-    raise OtelkitError("\n    ".join([f"{module} {ended}; the last it said:", *lines]))
+    raise OtelkitError(f"{module} {ended}; the last it said:\n{last_lines(log)}")
+
+
+def last_lines(log: Path) -> str:
+    """Return the end of what a process has printed, indented."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _listens(url: str) -> bool:

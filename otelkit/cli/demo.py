@@ -17,7 +17,8 @@ from otelkit.cli._demo_checks import Evidence
 from otelkit.cli._demo_requests import Sent
 from otelkit.viewer import Viewer
 
-_ARRIVE_SECONDS = 8.0
+_ARRIVE_SECONDS = 6.0
+_LOG = "service.log"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +47,12 @@ def run(args: argparse.Namespace) -> int:
             viewer_url = stack.enter_context(Viewer(port=0)).url
             service_url = _start(stack, folder, viewer_url)
             code = _show(viewer_url, service_url)
+            if code:
+                print(f"The last the service said:\n{_demo_service.last_lines(folder / _LOG)}")
             if args.serve:
                 _serve(service_url)
             else:
-                print("It ends now; otelkit demo --serve keeps it open.")
+                print("To look around in it: otelkit demo --serve")
             return code
     except KeyboardInterrupt:
         return 130
@@ -70,7 +73,7 @@ def _start(stack: contextlib.ExitStack, folder: Path, viewer_url: str) -> str:
         )
     )
     env |= {"OPENAI_API_KEY": "local", "OPENAI_BASE_URL": model_url}
-    service = process(module, "--port", "0", log=folder / "service.log", env=env)
+    service = process(module, "--port", "0", log=folder / _LOG, env=env)
     service_url = stack.enter_context(service)
     _demo_report.heading("otelkit demo")
     print(f"  viewer   {viewer_url}\n  service  {service_url}\n  model    {model_url}")
@@ -96,7 +99,7 @@ def _show(viewer_url: str, service_url: str) -> int:
         print(_demo_report.paint("Missing:", "red"))
         print("\n".join(f"  ✗ {line}" for line in missing))
         return 1
-    print("Nothing is missing. All of this was read back from the viewer at", viewer_url)
+    print(f"Nothing is missing. All of this was read back from the viewer at {viewer_url}")
     return 0
 
 
