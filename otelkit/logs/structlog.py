@@ -109,11 +109,13 @@ class Bridge:
         fields = {key: value for key, value in event.items() if key not in _OWN_KEYS}
         if not exc_info and "exception" in event:
             fields["exception"] = event["exception"]
+        level = _LEVELS.get(method, logging.INFO)
         module, place = foreign.caller(NAME)
         if isinstance(logger, logging.Logger):
-            entry.expect(_logged(rendered), message, fields, exc_info, place)
+            if logger.isEnabledFor(level):
+                entry.expect(_logged(rendered), message, fields, exc_info, place)
             return rendered
-        name, level = str(event.get("logger") or module), _LEVELS.get(method, logging.INFO)
+        name = str(event.get("logger") or module)
         record = foreign.record(name, level, message, fields, place=place, exc_info=exc_info)
         if stdlib.enabled(name, level) and not self._outputs.write(record):
             raise self.dropped
@@ -148,7 +150,9 @@ def _exc_info(event: Mapping[str, Any]) -> Any:
 
 
 def _logged(rendered: Any) -> Any:
-    """What the standard library's logger will be given as message, if it holds the whole event."""
+    """What the standard library's logger is about to be given as message."""
+    if isinstance(rendered, dict):
+        return rendered.get("msg")
     if isinstance(rendered, tuple) and rendered[0] and isinstance(rendered[0][0], Mapping):
         return rendered[0][0]
-    return rendered
+    return rendered  # a text; of a tuple with arguments to format, logging knows best
