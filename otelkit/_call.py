@@ -167,9 +167,9 @@ class Operation:
         )
         context = trace.set_span_in_context(span, parent)
         if self.kind == "agent":
-            context = with_scope(around._replace(agent=self.name), context)
+            context = with_scope(Scope(around.workflow, self.name, around.llm), context)
         elif self.kind == "workflow":
-            context = with_scope(around._replace(workflow=self.name), context)
+            context = with_scope(Scope(self.name, around.agent, around.llm), context)
         call = Call(self, span, context, around)
         if (args or kwargs) and span.is_recording():
             self.write_input(call, args, kwargs)
@@ -246,8 +246,10 @@ class Call:
         if token is not None:
             detach(token)
 
+    sees_chunks = False
+
     def chunk(self, value: Any) -> None:
-        """See one value that a generator yields."""
+        """See one value that a generator yields; called only where ``sees_chunks``."""
 
     def succeed(self, result: Any = None) -> Any:
         """Finish with ``result``, and return what the caller gets for it."""

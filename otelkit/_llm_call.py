@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span
-from opentelemetry.util.types import AttributeValue
 
 from otelkit import _content, _genai, capture, instruments, pricing, semconv, usage
-from otelkit._call import Call, note_failure, present
+from otelkit._call import Call, note_failure
+from otelkit._llm_reply import NOTHING, added, attributes, merged
 from otelkit._recorder import record
 from otelkit.context import Scope, with_scope
 from otelkit.usage import Reply, Stream, Usage
@@ -41,6 +41,7 @@ class LlmCall(Call):
     )
 
     operation: LlmOperation
+    sees_chunks = True
 
     def __init__(
         self,
@@ -58,7 +59,9 @@ class LlmCall(Call):
         self._first_chunk: float | None = None
         self.covered = False  # the tokens are on an LLM span inside this one
         context, self._shared = _genai.share(context)
-        super().__init__(operation, span, with_scope(around._replace(llm=self), context), around)
+        super().__init__(
+            operation, span, with_scope(Scope(around.workflow, around.agent, self), context), around
+        )
 
     def record(self, response: Any) -> None:
         """Take usage, model, id, finish reasons, output and cost from ``response``.
@@ -124,12 +127,7 @@ class LlmCall(Call):
         return capture.encode(parts, max_bytes=_content.max_bytes, redact=redact).text
 
     def _add(self, reply: Reply) -> None:
-        known = self._reply
-        same = known is not None and reply.id is not None and reply.id == known.id
-        if known is None or same:
-            self._reply = reply
-        else:
-            self._reply = replace(_merged(reply, known), usage=_sum(known.usage, reply.usage))
+        self._reply = reply if self._reply is None else added(self._reply, reply)
 
     def _write_output(self, result: Any) -> None:
         if self.capture not in _CONTENT:
@@ -153,8 +151,8 @@ class LlmCall(Call):
             own = self._stream.reply()
         shared = _genai.reply(self._shared)
         if own is None or shared is None:
-            return own or shared or Reply()
-        return replace(_merged(own, shared), usage=shared.usage)
+            return own or shared or NOTHING
+        return replace(merged(own, shared), usage=shared.usage)
 
     def _settle(self) -> None:
         """Decide what the call used and cost, and write it on the span."""
@@ -168,7 +166,12 @@ class LlmCall(Call):
         self._reply = reply
         self._cost = self._price(reply)
         if self.span.is_recording():
-            self.span.set_attributes(self._reply_attributes())
+            found = attributes(reply, self._cost)
+            if self._first_chunk is not None:
+                found[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = self._first_chunk
+            if self.operation.provider is None and reply.provider is not None:
+                found[semconv.PROVIDER_NAME] = reply.provider
+            self.span.set_attributes(found)
 
     def _price(self, reply: Reply) -> pricing.Cost | None:
         if reply.usage is None:
@@ -182,52 +185,19 @@ class LlmCall(Call):
             service_tier=reply.service_tier,
         )
 
-    def _reply_attributes(self) -> dict[str, AttributeValue]:
-        reply = self._reply or Reply()
-        attributes: dict[str, Any] = {
-            semconv.PROVIDER_NAME: reply.provider if self.operation.provider is None else None,
-            semconv.RESPONSE_MODEL: reply.model,
-            semconv.RESPONSE_ID: reply.id,
-            semconv.RESPONSE_FINISH_REASONS: reply.finish_reasons or None,
-            semconv.RESPONSE_TIME_TO_FIRST_CHUNK: self._first_chunk,
-        }
-        if reply.usage is not None:
-            attributes[semconv.USAGE_INPUT_TOKENS] = reply.usage.input_tokens
-            attributes[semconv.USAGE_OUTPUT_TOKENS] = reply.usage.output_tokens
-            attributes[semconv.USAGE_CACHE_READ_TOKENS] = reply.usage.cache_read_tokens or None
-            attributes[semconv.USAGE_CACHE_WRITE_TOKENS] = reply.usage.cache_write_tokens or None
-            attributes[semconv.USAGE_REASONING_TOKENS] = reply.usage.reasoning_tokens or None
-        if self._cost is not None:
-            attributes[semconv.USAGE_COST_AMOUNT] = self._cost.amount
-            attributes[semconv.USAGE_COST_CURRENCY] = "USD"
-            attributes[semconv.USAGE_COST_SOURCE] = self._cost.source
-        return present(attributes)
-
     def _measure(
         self, to: instruments.Instruments, seconds: float, outcome: str, error_type: str | None
     ) -> None:
-        reply = self._reply or Reply()
-        attributes = self.operation.llm_attributes(
-            self._around, self._model, reply, outcome, error_type
-        )
-        record(to.operation_duration, seconds, attributes, self.context)
+        reply = self._reply or NOTHING
+        series = self.operation.series(self._around, self._model, reply, outcome, error_type)
+        record(to.operation_duration, seconds, series.call, self.context)
         if self._first_chunk is not None:
-            record(to.time_to_first_chunk, self._first_chunk, attributes, self.context)
-        if reply.usage is None:
-            return
-        for kind, count in (
-            (semconv.TOKEN_INPUT, reply.usage.input_tokens),
-            (semconv.TOKEN_OUTPUT, reply.usage.output_tokens),
-        ):
-            record(to.token_usage, count, {**attributes, semconv.TOKEN_TYPE: kind}, self.context)
-        key = instruments.llm_key(
-            self.operation.provider or reply.provider,
-            self._model or reply.model,
-            self._around.agent,
-            self._around.workflow,
-        )
-        usd = self._cost.amount if self._cost is not None else None
-        instruments.count_llm(key, reply.usage, usd)
+            record(to.time_to_first_chunk, self._first_chunk, series.call, self.context)
+        if reply.usage is not None:
+            record(to.token_usage, reply.usage.input_tokens, series.input, self.context)
+            record(to.token_usage, reply.usage.output_tokens, series.output, self.context)
+            usd = self._cost.amount if self._cost is not None else None
+            instruments.count_llm(series.totals, reply.usage, usd)
 
 
 def _is_stream(result: Any) -> bool:
@@ -246,27 +216,3 @@ class UntracedLlmCall:
 
     def record_usage(self, **counts: Any) -> None:
         """As :meth:`LlmCall.record_usage`, to nowhere."""
-
-
-def _merged(first: Reply, second: Reply) -> Reply:
-    """``first``, with what it leaves open taken from ``second``."""
-    return Reply(
-        usage=first.usage or second.usage,
-        model=first.model or second.model,
-        id=first.id or second.id,
-        finish_reasons=first.finish_reasons or second.finish_reasons,
-        provider=first.provider or second.provider,
-        service_tier=first.service_tier or second.service_tier,
-    )
-
-
-def _sum(first: Usage | None, second: Usage | None) -> Usage | None:
-    if first is None or second is None:
-        return first or second
-    both = [getattr(first, name) for name in _COUNTS], [getattr(second, name) for name in _COUNTS]
-    counts = dict(zip(_COUNTS, map(sum, zip(*both, strict=True)), strict=True))
-    costs = [one.cost for one in (first, second) if one.cost is not None]
-    return Usage(**counts, cost=sum(costs) if costs else None)
-
-
-_COUNTS = tuple(field.name for field in fields(Usage) if field.name != "cost")

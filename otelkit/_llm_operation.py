@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
-from otelkit import semconv
+from otelkit import instruments, semconv
 from otelkit._call import Operation, present, remember, state
 from otelkit._llm_call import LlmCall, UntracedLlmCall
 from otelkit.context import Scope, scope
@@ -28,6 +28,15 @@ _REQUEST_ARGUMENTS: dict[str, tuple[str, tuple[type, ...]]] = {
 }
 _MESSAGE_ARGUMENTS = ("messages", "input", "contents", "prompt")
 _SYSTEM_ARGUMENTS = ("system", "instructions", "system_instruction")
+
+
+class Series(NamedTuple):
+    """Attribute sets of one kind of call: closed lists, ids never."""
+
+    call: dict[str, AttributeValue]
+    input: dict[str, AttributeValue]
+    output: dict[str, AttributeValue]
+    totals: instruments.Key
 
 
 class LlmOperation(Operation):
@@ -66,10 +75,13 @@ class LlmOperation(Operation):
 
     def _begin(self, parent: Context, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LlmCall:
         around = scope(parent)
-        given = dict(self._given(args, kwargs))
-        model = next((given[m] for m in _MODEL_ARGUMENTS if type(given.get(m)) is str), self.model)
+        given = self._given(args, kwargs)
+        model = self.model
+        if given:
+            named = (given[m] for m in _MODEL_ARGUMENTS if type(given.get(m)) is str)
+            model = next(named, model)
         name, attributes = self._start(model, around)
-        if request := _request_attributes(given):
+        if given and (request := _request_attributes(given)):
             attributes = {**attributes, **request}
         span = state.tracer.start_span(name, parent, self.span_kind, attributes)
         context = trace.set_span_in_context(span, parent)
@@ -78,16 +90,18 @@ class LlmOperation(Operation):
             self._write_request(call, given, args, kwargs)
         return call
 
-    def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The call's arguments by name, defaults of the signature included."""
         known = self.parameters
-        yield from known.defaults.items()
-        yield from zip(known.names, args[1:] if known.skip_first else args, strict=False)
-        yield from kwargs.items()
+        given = dict(known.defaults)
+        if args:
+            given.update(zip(known.names, args[1:] if known.skip_first else args, strict=False))
+        given.update(kwargs)
+        return given
 
     def _start(self, model: str | None, around: Scope) -> tuple[str, dict[str, AttributeValue]]:
         """Span name and the attributes that are the same for every call like this one."""
-        key: Any = (model, around.workflow, around.agent)
+        key: Any = (model, *around[:2])
         found: Any = self._span_sets.get(key)
         if found is None:
             more = {
@@ -116,17 +130,15 @@ class LlmOperation(Operation):
         if system is not None:
             call.span.set_attribute(semconv.SYSTEM_INSTRUCTIONS, call.encode_system(system))
 
-    def llm_attributes(
+    def series(
         self, around: Scope, model: str | None, reply: Reply, outcome: str, error_type: str | None
-    ) -> dict[str, AttributeValue]:
-        """The metric attributes of a call: a closed list, ids never."""
+    ) -> Series:
+        """The series that a call is measured in."""
         provider = self.provider or reply.provider
-        key = (
-            around.workflow, around.agent, provider, model, reply.model, outcome, error_type
-        )  # fmt: skip
-        found = self._metric_sets.get(key)
+        key: Any = (around[:2], provider, model, reply.model, outcome, error_type)
+        found: Any = self._metric_sets.get(key)
         if found is None:
-            found = present(
+            call = present(
                 {
                     semconv.OPERATION_NAME: self.operation,
                     semconv.PROVIDER_NAME: provider,
@@ -138,8 +150,14 @@ class LlmOperation(Operation):
                     semconv.ERROR_TYPE: error_type,
                 }
             )
+            found = Series(
+                call,
+                {**call, semconv.TOKEN_TYPE: semconv.TOKEN_INPUT},
+                {**call, semconv.TOKEN_TYPE: semconv.TOKEN_OUTPUT},
+                instruments.llm_key(provider, model or reply.model, around.agent, around.workflow),
+            )
             remember(self._metric_sets, key, found)
-        return found
+        return found  # type: ignore[no-any-return]
 
 
 def _request_attributes(given: Mapping[str, Any]) -> dict[str, AttributeValue]:

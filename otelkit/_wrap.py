@@ -18,7 +18,7 @@ from otelkit.context import isolated
 
 Begin = Callable[[tuple[Any, ...], dict[str, Any]], "Call | None"]
 Function = Callable[..., Any]
-_NOT_STARTED = object()
+_CHUNK, _CLOSE = object(), object()
 
 
 def wrap(function: Function, begin: Begin) -> Function:
@@ -78,11 +78,13 @@ def _generator(function: Function, begin: Begin) -> Function:
             return (yield from generator)
         call.detach()
         run = isolated(call.context).run
+        see = call.chunk if call.sees_chunks else None
         step, given = generator.send, None
         try:
             while True:
                 value = run(step, given)
-                call.chunk(value)
+                if see is not None:
+                    see(value)
                 try:
                     step, given = generator.send, (yield value)
                 except GeneratorExit:
@@ -106,29 +108,27 @@ def _async_generator(function: Function, begin: Begin) -> Function:
         generator = function(*args, **kwargs)
         call = begin(args, kwargs)
         run: Callable[..., Any] = _directly
+        see = None
         if call is not None:
             call.detach()
             run = isolated(call.context).run
-        step = _first_step(generator)
+            see = call.chunk if call.sees_chunks else None
+        chunk = [None]
+        body = _body(generator, chunk)
+        resume, given = body.send, None
         try:
             while True:
+                waiting = run(resume, given)
+                if waiting is not _CHUNK:
+                    await _next_chunk(body, run, waiting)
+                if see is not None:
+                    see(chunk[0])
                 try:
-                    waiting = run(step.send, None)
-                except StopIteration as done:  # without waiting, as most chunks come
-                    value = done.value
-                else:
-                    value = await _drive(step, run, waiting)
-                if call is not None:
-                    call.chunk(value)
-                try:
-                    step = generator.asend((yield value))
+                    resume, given = body.send, (yield chunk[0])
                 except GeneratorExit:
-                    await _drive(generator.aclose(), run)
-                    if call is not None:
-                        call.stop_early()
-                    raise
+                    resume, given = body.send, _CLOSE
                 except BaseException as error:
-                    step = generator.athrow(error)
+                    resume, given = body.throw, error
         except StopAsyncIteration:
             if call is not None:
                 call.succeed()
@@ -144,6 +144,43 @@ def _directly(function: Function, argument: Any) -> Any:
     return function(argument)
 
 
+@types.coroutine
+def _body(generator: Any, chunk: list[Any]) -> Generator[Any, Any, None]:
+    """``generator``, driven from inside one context, as a coroutine that never ends by itself.
+
+    It yields ``_CHUNK`` when the next value is in ``chunk``, and in between whatever the generator
+    waits for. No task is made, and most chunks cost one resumption.
+    """
+    step = _first_step(generator)
+    while True:
+        chunk[0] = yield from step
+        try:
+            given = yield _CHUNK
+        except GeneratorExit:
+            raise  # collected: nobody is there to await what closing would wait for
+        except BaseException as error:
+            step = generator.athrow(error)
+        else:
+            if given is _CLOSE:
+                yield from generator.aclose()
+                raise GeneratorExit
+            step = generator.asend(given)
+
+
+@types.coroutine
+def _next_chunk(
+    body: Generator[Any, Any, None], run: Callable[..., Any], waiting: Any
+) -> Generator[Any, Any, None]:
+    """Await what ``body`` waits for, until it has a chunk."""
+    resume: Callable[[Any], Any]
+    while waiting is not _CHUNK:
+        try:
+            resume, given = body.send, (yield waiting)
+        except BaseException as error:
+            resume, given = body.throw, error
+        waiting = run(resume, given)
+
+
 def _first_step(generator: Any) -> Any:
     # The event loop closes every asynchronous generator that it was told of, all at once. It is
     # told of the wrapper, which closes the generator inside: twice at once would be an error.
@@ -153,25 +190,3 @@ def _first_step(generator: Any) -> Any:
         return generator.asend(None)
     finally:
         sys.set_asyncgen_hooks(*hooks)
-
-
-@types.coroutine
-def _drive(
-    step: Any, run: Callable[..., Any], waiting: Any = _NOT_STARTED
-) -> Generator[Any, Any, Any]:
-    """Await ``step``, with every piece of it run by ``run``; no task is made.
-
-    ``waiting`` is what the step waits for if it has been started already.
-    """
-    resume, given = step.send, None
-    while True:
-        if waiting is _NOT_STARTED:
-            try:
-                waiting = run(resume, given)
-            except StopIteration as done:
-                return done.value
-        try:
-            resume, given = step.send, (yield waiting)
-        except BaseException as error:
-            resume, given = step.throw, error
-        waiting = _NOT_STARTED

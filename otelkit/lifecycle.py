@@ -62,6 +62,12 @@ def install(life: Lives, *, sigterm: bool) -> None:
         _chain_sigterm()
 
 
+def flush() -> None:
+    """Sends what waits, within the deadline of whoever is current."""
+    if _current is not None:
+        _current.flush()
+
+
 def uninstall(life: Lives) -> None:
     """Forgets ``life``; the hooks then do nothing."""
     global _current
@@ -115,8 +121,7 @@ class _Sigterm:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if callable(self.previous):
-            if _current is not None:
-                _current.flush()
+            flush()
             self.previous(number, frame)
         else:
             _at_exit()

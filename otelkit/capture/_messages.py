@@ -10,7 +10,17 @@ from typing import Any
 
 from otelkit.capture import _look, _shapes
 from otelkit.capture._encode import encode
-from otelkit.capture._parts import Fields, Part, first, name, part, parts, response_part, text_part
+from otelkit.capture._parts import (
+    Fields,
+    Part,
+    call_parts,
+    first,
+    name,
+    part,
+    parts,
+    response_part,
+    text_part,
+)
 from otelkit.capture._share import share
 
 Message = dict[str, Any]
@@ -126,7 +136,7 @@ def _parts(known: Fields, kind: str) -> Iterator[Part]:
         yield {"type": "reasoning", "content": thought}
     seen = set()
     # LangChain keeps a call both among the content and beside it.
-    for found in (*parts(content), *parts(first(known, "tool_calls", "function_call"))):
+    for found in (*parts(content), *call_parts(first(known, "tool_calls", "function_call"))):
         call = name(found.get("id")) if found["type"] == "tool_call" else ""
         if not call or call not in seen:
             seen.add(call)

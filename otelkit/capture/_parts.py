@@ -60,13 +60,14 @@ def response_part(call_id: object, response: object) -> Part:
 
 def parts(content: Any) -> Iterator[Part]:
     """The parts that the content of a message consists of: a text, a block or a list of them."""
-    kind = type(content)
-    if issubclass(kind, list):
-        yield from map(part, islice(list.__iter__(content), _MOST))
-    elif kind is tuple:
-        yield from map(part, islice(content, _MOST))
-    elif content is not None:
-        yield part(content)
+    return map(part, _each(content))
+
+
+def call_parts(calls: Any) -> Iterator[Part]:
+    """The parts for the tool calls that stand beside the content; they need not say their type."""
+    for item in _each(calls):
+        known = _shapes.fields(item)
+        yield part(item) if known is None else _call(known)
 
 
 def first(known: Fields, *names: str) -> Any:
@@ -81,6 +82,16 @@ def first(known: Fields, *names: str) -> Any:
 def name(value: Any) -> str:
     """``value`` if it is a text, a member of a text enumeration included; else nothing."""
     return str.__getitem__(value, slice(0, _LONGEST_NAME)) if issubclass(type(value), str) else ""
+
+
+def _each(content: Any) -> Iterator[Any]:
+    kind = type(content)
+    if issubclass(kind, list):
+        return islice(list.__iter__(content), _MOST)
+    if kind is tuple:
+        return islice(content, _MOST)
+    is_empty = content is None or (kind is str and not content)
+    return iter(()) if is_empty else iter((content,))
 
 
 def _is_block(value: object) -> bool:

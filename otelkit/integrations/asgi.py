@@ -14,7 +14,8 @@ from collections.abc import Collection
 from opentelemetry import context as otel_context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from otelkit.integrations._http import Application, Receive, Scope, Send
+from otelkit import lifecycle
+from otelkit.integrations._http import Application, Message, Receive, Scope, Send
 from otelkit.integrations._request import Request
 
 KEY = "otelkit.request"  # in the scope: the Request in flight, or None where one is left out
@@ -83,6 +84,20 @@ async def serve(
         request.finish()
     finally:
         otel_context.detach(token)
+
+
+def flushing(send: Send) -> Send:
+    """``send`` of a lifespan that flushes before the server hears that the application has ended.
+
+    Afterwards a server may end by the signal that it was stopped with, without exit handlers.
+    """
+
+    async def sending(message: Message) -> None:
+        if message["type"].startswith("lifespan.shutdown"):
+            lifecycle.flush()
+        await send(message)
+
+    return sending
 
 
 def _path_in(path: str, root_path: str) -> str:

@@ -97,7 +97,7 @@ def _calling(original: Callable[..., Any]) -> Callable[..., Any]:
             await original(app, scope, receive, send)
         elif scope["type"] == "lifespan":
             _keep_exporters_off(app)
-            await original(app, scope, receive, send)
+            await original(app, scope, receive, asgi.flushing(send))
         elif asgi.KEY in scope:  # mounted in an application that has the request already
             await original(app, scope, receive, send)
         else:
