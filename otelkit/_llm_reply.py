@@ -1,0 +1,68 @@
+"""What the responses of an LLM call say: put together, and as attributes of its span."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from opentelemetry.util.types import AttributeValue
+
+from otelkit import semconv
+from otelkit.pricing import Cost
+from otelkit.usage import Reply, Usage
+
+NOTHING = Reply()
+_COUNTS = tuple(field.name for field in fields(Usage) if field.name != "cost")
+
+
+def merged(first: Reply, second: Reply) -> Reply:
+    """``first``, with what it leaves open taken from ``second``."""
+    return Reply(
+        usage=first.usage or second.usage,
+        model=first.model or second.model,
+        id=first.id or second.id,
+        finish_reasons=first.finish_reasons or second.finish_reasons,
+        provider=first.provider or second.provider,
+        service_tier=first.service_tier or second.service_tier,
+    )
+
+
+def added(known: Reply, reply: Reply) -> Reply:
+    """Both replies' usage together under the later one's name; the same response counts once."""
+    if reply.id is not None and reply.id == known.id:
+        return reply
+    return replace(merged(reply, known), usage=_sum(known.usage, reply.usage))
+
+
+def _sum(first: Usage | None, second: Usage | None) -> Usage | None:
+    if first is None or second is None:
+        return first or second
+    counts = {name: getattr(first, name) + getattr(second, name) for name in _COUNTS}
+    costs = [one.cost for one in (first, second) if one.cost is not None]
+    return Usage(**counts, cost=sum(costs) if costs else None)
+
+
+def attributes(reply: Reply, cost: Cost | None) -> dict[str, AttributeValue]:
+    """What is written on the span of a call; what is not known is left out."""
+    found: dict[str, Any] = {}
+    if reply.model is not None:
+        found[semconv.RESPONSE_MODEL] = reply.model
+    if reply.id is not None:
+        found[semconv.RESPONSE_ID] = reply.id
+    if reply.finish_reasons:
+        found[semconv.RESPONSE_FINISH_REASONS] = reply.finish_reasons
+    used = reply.usage
+    if used is not None:
+        found[semconv.USAGE_INPUT_TOKENS] = used.input_tokens
+        found[semconv.USAGE_OUTPUT_TOKENS] = used.output_tokens
+        if used.cache_read_tokens:
+            found[semconv.USAGE_CACHE_READ_TOKENS] = used.cache_read_tokens
+        if used.cache_write_tokens:
+            found[semconv.USAGE_CACHE_WRITE_TOKENS] = used.cache_write_tokens
+        if used.reasoning_tokens:
+            found[semconv.USAGE_REASONING_TOKENS] = used.reasoning_tokens
+    if cost is not None:
+        found[semconv.USAGE_COST_AMOUNT] = cost.amount
+        found[semconv.USAGE_COST_CURRENCY] = "USD"
+        found[semconv.USAGE_COST_SOURCE] = cost.source
+    return found
