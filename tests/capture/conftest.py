@@ -1,4 +1,4 @@
-"""Every test begins and ends with the built-in keys and patterns, and finds its own JSON encoder."""
+"""Every test begins and ends with the built-in keys and patterns only."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ def bang(*args: Any, **kwargs: Any) -> Any:
 NAMES = [
     "__getattribute__", "__getattr__", "__repr__", "__str__", "__format__", "__bytes__", "__len__",
     "__iter__", "__next__", "__aiter__", "__anext__", "__getitem__", "__contains__", "__bool__",
-    "__eq__", "__ne__", "__lt__", "__int__", "__float__", "__index__", "__length_hint__", "__call__",
-    "__reversed__", "__dir__", "__sizeof__", "__reduce__", "__fspath__", "__enter__", "__buffer__",
-    "__instancecheck__", "__subclasscheck__", "__mro_entries__", "__get__",
+    "__eq__", "__ne__", "__lt__", "__int__", "__float__", "__index__", "__length_hint__",
+    "__call__", "__reversed__", "__dir__", "__sizeof__", "__reduce__", "__fspath__", "__enter__",
+    "__buffer__", "__instancecheck__", "__subclasscheck__", "__mro_entries__", "__get__",
 ]  # fmt: skip
 PUBLIC = [
     "items", "keys", "values", "get", "copy", "encode", "lower", "strip", "isoformat", "model_dump",
@@ -66,6 +66,7 @@ HostileSet = _class(set)
 HostileFrozenset = _class(frozenset)
 HostileDeque = _class(deque)
 HostileStr = _class(str)
+HostileKey = _class(str, __hash__=object.__hash__)  # equal to no other, so never compared
 HostileInt = _class(int)
 HostileFloat = _class(float)
 HostileBytes = _class(bytes)

@@ -74,8 +74,8 @@ def function() -> None: ...
 
 
 SIMPLE = [
-    None, True, False, 0, -1, 2**63, 10**300, 0.5, -1e300, 1e16, "", "text", "Ünï 漢 😀", "\x00\x1f\x7f",
-    'a "quoted" \\ text\n', [], {}, [[]], {"a": {"b": [1, None, 2.5, "x"]}},
+    None, True, False, 0, -1, 2**63, 10**300, 0.5, -1e300, 1e16, "", "text", "Ünï 漢 😀",
+    "\x00\x1f\x7f",    'a "quoted" \\ text\n', [], {}, [[]], {"a": {"b": [1, None, 2.5, "x"]}},
     {"a" * 64: 1}, {"": 1}, 1732290000000, 1732290000000000000,
 ]  # fmt: skip
 
@@ -150,9 +150,9 @@ def test_other_values_have_a_readable_form(value: object, shown: Any) -> None:
 
 
 def test_keys_that_are_no_text_become_one() -> None:
-    keys = {1: "a", 2.5: "b", None: "c", True: "d", (1, "x"): "e", b"raw": "f", Color.RED: "g"}
+    keys = {1: "a", 2.5: "b", None: "c", (1, "x"): "e", b"raw": "f", Color.RED: "g"}
     assert read(keys) == {
-        "1": "d",  # 1 and True are one key in Python
+        "1": "a",
         "2.5": "b",
         "null": "c",
         '[1,"x"]': "e",

@@ -6,18 +6,23 @@ import pytest
 
 from otelkit import redaction
 
-SENSITIVE = """
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+SENSITIVE = words("""
 password passwd pwd passphrase passcode secret token cookie authorization credential credentials
-api_key apikey api-key X-API-Key xApiKey openai_api_key OPENAI_API_KEY "api key"
+api_key apikey api-key X-API-Key xApiKey openai_api_key OPENAI_API_KEY
 access_token accessToken ACCESSTOKEN refresh_token refresh-token id_token csrfToken xsrf-token
 auth_token x-auth-token bearer_token session_token bot.token github_token hf_token
 db_password PasswordHash new_password password2 user-pwd USERPWD
 client_secret clientSecret secret_key AWS_SECRET_ACCESS_KEY aws_access_key_id webhook_secret
 private_key privateKey ssh_key signing_key encryption-key account_key
 Set-Cookie cookies Proxy-Authorization auth basic_auth session jwt cvv X-Amz-Signature
-""".replace('"api key"', "").split()
+""")
 
-HARMLESS = """
+HARMLESS = words("""
 input_tokens output_tokens max_tokens maxTokens total_tokens tokens token_count tokenCount
 token_type token_usage token_limit n_tokens tokenizer tokenize prompt_tokens_details
 max_token next_page_token nextPageToken pageToken eos_token bos_token stop_token first_token
@@ -25,7 +30,7 @@ time_to_first_token
 author authors authority authored coauthor secretary key keys keyboard monkey primary_key sort_key
 foreign_key session_id sessions passenger pass compass bypass name user email id content role
 text arguments model path status type value header headers cooking
-""".split()
+""")
 
 
 @pytest.mark.parametrize("key", [*SENSITIVE, "api key"])

@@ -153,8 +153,10 @@ def test_a_secret_is_found_whatever_stands_around_it(before: str, after: str, se
 
 
 PIECES = st.sampled_from(
-    [*TOKENS, *TEXTS, *ORDINARY, "password=", '"', "'", "\\", ":", "Bearer", "basic ", "4111"]
-    + ["-----BEGIN PRIVATE KEY-----", "[redacted]", "x", " ", "\n", "://a:", "@", "1111"]
+    [
+        *(*TOKENS, *TEXTS, *ORDINARY, "password=", '"', "'", "\\", ":", "Bearer", "basic ", "4111"),
+        *("-----BEGIN PRIVATE KEY-----", "[redacted]", "x", " ", "\n", "://a:", "@", "1111"),
+    ]
 )
 
 
