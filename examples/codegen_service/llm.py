@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any
 
+import openai
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -38,5 +39,12 @@ async def stream(*, model: str, messages: list[Any]) -> AsyncIterator[ChatComple
     chunks = await client().chat.completions.create(
         model=model, messages=messages, stream=True, stream_options={"include_usage": True}
     )
-    async for chunk in chunks:
-        yield chunk
+    try:
+        async with chunks:
+            async for chunk in chunks:
+                yield chunk
+    except openai.OpenAIError:
+        raise
+    except Exception as error:
+        # Not every version of the client makes a broken connection an error of its own.
+        raise openai.APIConnectionError(request=chunks.response.request) from error
