@@ -13,6 +13,8 @@ from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 
 import otelkit
+from otelkit.integrations import asgi
+from otelkit.logs import RequestIdMiddleware
 
 otelkit.setup(service_name="shop")
 app = FastAPI()
@@ -66,11 +68,13 @@ async def socket(connection: WebSocket) -> None:
     await connection.close()
 
 
-async def bare(scope: Any, receive: Any, send: Any) -> None:
-    """No framework and no error handling: what it raises reaches the server."""
-    if scope["type"] == "lifespan":
+async def raising(scope: Any, receive: Any, send: Any) -> None:
+    raise LookupError("nobody caught this")
+
+
+async def service(scope: Any, receive: Any, send: Any) -> None:
+    """The application, and beside it one without a framework that would answer for its errors."""
+    if scope.get("path") == "/raises":
+        await asgi.serve(RequestIdMiddleware(raising), scope, receive, send)
+    else:
         await app(scope, receive, send)
-        return
-    if scope["path"] == "/raises":
-        raise LookupError("nobody caught this")
-    await app(scope, receive, send)
