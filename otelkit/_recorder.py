@@ -18,7 +18,7 @@ from opentelemetry.util.types import AttributeValue
 Noted = tuple[Histogram, float, dict[str, AttributeValue], Context]
 
 _TOGETHER = 64
-_AT_MOST = 16_384  # beyond it the callers record themselves: nothing is dropped, memory is bounded
+_AT_MOST = 16_384  # beyond it callers record themselves: nothing is lost, memory is bounded
 
 _noted: deque[Noted] = deque()
 _lock = threading.Lock()
@@ -30,13 +30,15 @@ def record(
     histogram: Histogram, value: float, attributes: dict[str, AttributeValue], context: Context
 ) -> None:
     """Note ``value``; ``attributes`` must not be changed afterwards."""
+    if len(_noted) >= _AT_MOST:
+        histogram.record(value, attributes, context)
+        return
     _noted.append((histogram, value, attributes, context))
-    count = len(_noted)
-    if count % _TOGETHER == 0:
-        if count >= _AT_MOST or not _running():
-            drain()
-        else:
+    if len(_noted) % _TOGETHER == 0:
+        if _running():
             _wake.set()
+        else:
+            drain()
 
 
 def drain() -> None:
