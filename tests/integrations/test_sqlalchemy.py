@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from otelkit.errors import ConfigError, MissingExtraError
 from otelkit.integrations.sqlalchemy import instrument_sqlalchemy
 from tests.integrations.conftest import Telemetry
 
+Create = Callable[..., sa.Engine]
+
 DURATION = "db.client.operation.duration"
 CONNECTIONS = "db.client.connection.count"
 
@@ -37,13 +39,26 @@ class User(Base):
 
 
 @pytest.fixture
-def engine(telemetry: Telemetry, tmp_path: Path) -> Iterator[sa.Engine]:
+def create_engine() -> Iterator[Create]:
+    """``sa.create_engine``; the engines are disposed of after the test."""
+    made: list[sa.Engine] = []
+
+    def create(url: str, **options: Any) -> sa.Engine:
+        made.append(sa.create_engine(url, **options))
+        return made[-1]
+
+    yield create
+    for engine in made:
+        engine.dispose()
+
+
+@pytest.fixture
+def engine(telemetry: Telemetry, tmp_path: Path, create_engine: Create) -> sa.Engine:
     """An engine with the table, made before it is instrumented."""
-    made = sa.create_engine(f"sqlite:///{tmp_path}/users.db")
+    made = create_engine(f"sqlite:///{tmp_path}/users.db")
     Base.metadata.create_all(made)
     assert integrations.instrument("sqlalchemy") == []
-    yield made
-    made.dispose()
+    return made
 
 
 def test_a_statement_gives_one_client_span_with_the_stable_names(
@@ -80,8 +95,8 @@ def test_a_statement_is_measured_in_seconds(telemetry: Telemetry, engine: sa.Eng
     assert duration.explicit_bounds[0] == 0.001
 
 
-def test_connections_open_before_are_seen(telemetry: Telemetry) -> None:
-    engine = sa.create_engine("sqlite://")
+def test_connections_open_before_are_seen(telemetry: Telemetry, create_engine: Create) -> None:
+    engine = create_engine("sqlite://")
     with engine.connect() as connection:
         connection.execute(sa.text("SELECT 1"))
         integrations.instrument("sqlalchemy")
@@ -172,9 +187,11 @@ def test_rows_that_are_streamed_leave_no_span_open(telemetry: Telemetry, engine:
         assert telemetry.span().name == "SELECT users"
 
 
-def test_two_engines_are_told_apart(telemetry: Telemetry, tmp_path: Path) -> None:
+def test_two_engines_are_told_apart(
+    telemetry: Telemetry, tmp_path: Path, create_engine: Create
+) -> None:
     integrations.instrument("sqlalchemy")
-    engines = [sa.create_engine(f"sqlite:///{tmp_path}/{name}.db") for name in "ab"]
+    engines = [create_engine(f"sqlite:///{tmp_path}/{name}.db") for name in "ab"]
     for engine in engines:
         with engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
@@ -233,7 +250,7 @@ def test_a_cancelled_statement_is_no_error(telemetry: Telemetry) -> None:
 
 
 def test_connections_are_counted_by_state_and_never_below_zero(
-    telemetry: Telemetry, tmp_path: Path
+    telemetry: Telemetry, tmp_path: Path, create_engine: Create
 ) -> None:
     def counts() -> dict[str, int]:
         points = telemetry.points(CONNECTIONS)
@@ -241,7 +258,7 @@ def test_connections_are_counted_by_state_and_never_below_zero(
         return {p.attributes["db.client.connection.state"]: p.value for p in points}
 
     url = f"sqlite:///{tmp_path}/users.db"
-    engine = sa.create_engine(url, pool_size=2, max_overflow=1, pool_logging_name="main")
+    engine = create_engine(url, pool_size=2, max_overflow=1, pool_logging_name="main")
     early = engine.connect()  # checked out before anything counts
     integrations.instrument("sqlalchemy")
     early.execute(sa.text("SELECT 1"))
@@ -257,9 +274,11 @@ def test_connections_are_counted_by_state_and_never_below_zero(
     assert all(count >= 0 for count in counts().values())
 
 
-def test_engines_of_one_address_are_counted_together(telemetry: Telemetry, tmp_path: Path) -> None:
+def test_engines_of_one_address_are_counted_together(
+    telemetry: Telemetry, tmp_path: Path, create_engine: Create
+) -> None:
     integrations.instrument("sqlalchemy")
-    engines = [sa.create_engine(f"sqlite:///{tmp_path}/users.db") for _ in range(2)]
+    engines = [create_engine(f"sqlite:///{tmp_path}/users.db") for _ in range(2)]
     engines.append(engines[0].execution_options(isolation_level="AUTOCOMMIT"))  # the same pool
     for engine in engines:
         with engine.connect() as connection:
@@ -269,7 +288,9 @@ def test_engines_of_one_address_are_counted_together(telemetry: Telemetry, tmp_p
     assert idle.count(2) == 1
 
 
-def test_pools_are_read_while_others_appear(telemetry: Telemetry, tmp_path: Path) -> None:
+def test_pools_are_read_while_others_appear(
+    telemetry: Telemetry, tmp_path: Path, create_engine: Create
+) -> None:
     integrations.instrument("sqlalchemy")
     stop = threading.Event()
     failures: list[BaseException] = []
@@ -284,7 +305,7 @@ def test_pools_are_read_while_others_appear(telemetry: Telemetry, tmp_path: Path
     thread = threading.Thread(target=collect)
     thread.start()
     for number in range(30):
-        engine = sa.create_engine(f"sqlite:///{tmp_path}/{number}.db")
+        engine = create_engine(f"sqlite:///{tmp_path}/{number}.db")
         with engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
         engine.dispose()
@@ -293,8 +314,10 @@ def test_pools_are_read_while_others_appear(telemetry: Telemetry, tmp_path: Path
     assert failures == []
 
 
-def test_only_named_engines_are_instrumented_by_hand(telemetry: Telemetry) -> None:
-    named, other = sa.create_engine("sqlite://"), create_async_engine("sqlite+aiosqlite://")
+def test_only_named_engines_are_instrumented_by_hand(
+    telemetry: Telemetry, create_engine: Create
+) -> None:
+    named, other = create_engine("sqlite://"), create_async_engine("sqlite+aiosqlite://")
     instrument_sqlalchemy(named)
     instrument_sqlalchemy(named)
 
@@ -322,8 +345,8 @@ def test_what_is_no_engine_is_refused() -> None:
         instrument_sqlalchemy("sqlite://")  # type: ignore[arg-type]
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = sa.create_engine("sqlite://")
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, create_engine: Create) -> None:
+    engine = create_engine("sqlite://")
     monkeypatch.setitem(sys.modules, "sqlalchemy.engine", None)
     with pytest.raises(MissingExtraError, match=r"otelkit\[sqlalchemy\]"):
         instrument_sqlalchemy(engine)
@@ -349,8 +372,10 @@ def test_a_failure_of_telemetry_does_not_reach_the_statement(
         assert connection.execute(sa.text("SELECT 1")).scalar() == 1
 
 
-def test_nothing_stays_behind_when_it_is_undone(telemetry: Telemetry, engine: sa.Engine) -> None:
-    named = sa.create_engine("sqlite://")
+def test_nothing_stays_behind_when_it_is_undone(
+    telemetry: Telemetry, engine: sa.Engine, create_engine: Create
+) -> None:
+    named = create_engine("sqlite://")
     instrument_sqlalchemy(named)
     integrations.uninstrument()
     for each in (engine, named):
