@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,12 +20,14 @@ ORDERS = [
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, subprocess.Popen[bytes]]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.Popen[bytes]]:
     """All of them at once: most of their time is waiting."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("databases"))}
     return {
         order: subprocess.Popen(
             [sys.executable, "-m", "tests.integrations.order", *order.split()],
             cwd=Path(__file__).parents[2],
+            env=environment,
             stdout=subprocess.PIPE,
         )
         for order in ORDERS
