@@ -1,4 +1,4 @@
-"""Receivers over real sockets: one that takes everything and remembers it, and ones that misbehave."""
+"""Receivers over real sockets: some take everything and remember it, others misbehave."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class GrpcReceiver(Remembered):
         import grpc
 
         class Services(grpc.GenericRpcHandler):  # type: ignore[misc]
-            def service(_, call: Any) -> Any:  # noqa: N805
+            def service(_, call: Any) -> Any:
                 signal = call.method.split(".")[3].replace("trace", "traces")
                 return grpc.unary_unary_rpc_method_handler(
                     lambda body, context: self._take(signal, body)

@@ -1,4 +1,4 @@
-"""Forks many children while other threads work as fast as they can; a child that hangs is killed."""
+"""Forks many children while other threads work without a pause; a child that hangs is killed."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ def child(number: int) -> None:
     work(f"child {number}")
 
 
-def by_hand(*, flush: bool) -> None:
+def by_hand(*, by_sys_exit: bool) -> None:
     children = []
     for number in range(CHILDREN):
         pid = os.fork()
         if pid == 0:
             work(f"child {number}")
-            if flush:
+            if by_sys_exit:
                 sys.exit(0)
             os._exit(0)
         children.append(pid)
@@ -52,8 +52,8 @@ def main(way: str) -> None:
     setup()
     work("parent")
     kind, _, detail = way.partition(" ")
-    if kind == "fork":
-        by_hand(flush=detail == "exit")
+    if kind == "os.fork,":
+        by_hand(by_sys_exit=detail == "sys.exit")
     elif kind == "multiprocessing":
         by_multiprocessing(detail)
     else:

@@ -1,4 +1,4 @@
-"""A script that works and then ends in the way that its argument names."""
+"""A script that works three times and then ends in the way that its argument names."""
 
 from __future__ import annotations
 
@@ -11,34 +11,33 @@ from types import FrameType
 from tests.lifecycle.apps.work import setup, work
 
 
-def _own_handler(number: int, frame: FrameType | None) -> None:
-    work("in handler")
+def _handler(number: int, frame: FrameType | None) -> None:
+    work("handler")
     sys.exit(7)
 
 
+def _sleep() -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while True:
+        time.sleep(0.05)
+
+
 def main(ending: str) -> None:
-    if ending == "own handler before":
-        signal.signal(signal.SIGTERM, _own_handler)
+    if ending == "handler before":
+        signal.signal(signal.SIGTERM, _handler)
     setup()
-    if ending == "own handler after":
-        signal.signal(signal.SIGTERM, _own_handler)
-    if ending == "sigterm ignored":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if ending == "handler after":
+        signal.signal(signal.SIGTERM, _handler)
     for _ in range(3):
         work("main")
     if ending == "exit 3":
         sys.exit(3)
     if ending == "exception":
         raise ValueError("as intended")
-    if ending == "signal":
-        print("ready", flush=True)
-        while True:
-            time.sleep(0.05)
-    if ending.startswith("own handler"):
-        print("ready", flush=True)
-        while True:
-            time.sleep(0.05)
-    if ending == "os._exit in the parent":
+    if ending in ("signal", "handler before", "handler after"):
+        _sleep()
+    if ending == "os._exit":
         os._exit(0)
 
 
