@@ -14,6 +14,9 @@ Importing this package loads the OpenTelemetry API only; the SDK and the framewo
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from otelkit import _propagators as _propagators  # first: what follows reads OTEL_PROPAGATORS
 from otelkit.context import bind
 from otelkit.decorators import (
@@ -27,12 +30,14 @@ from otelkit.decorators import (
 )
 from otelkit.errors import ConfigError, MissingExtraError, OtelkitError
 from otelkit.instruments import counter, gauge, histogram, timed
-from otelkit.integrations.fastapi import instrument_fastapi
-from otelkit.integrations.sqlalchemy import instrument_sqlalchemy
 from otelkit.pricing import set_price
 from otelkit.runtime import flush, setup, shutdown, status
 from otelkit.settings import Settings
 from otelkit.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from otelkit.integrations.fastapi import instrument_fastapi
+    from otelkit.integrations.sqlalchemy import instrument_sqlalchemy
 
 __all__ = [
     "ConfigError",
@@ -60,3 +65,15 @@ __all__ = [
     "traced_tool",
     "traced_workflow",
 ]
+
+# Loaded when first asked for: what they import takes as long as all the rest.
+_LATER = {
+    "instrument_fastapi": "otelkit.integrations.fastapi",
+    "instrument_sqlalchemy": "otelkit.integrations.sqlalchemy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'otelkit' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

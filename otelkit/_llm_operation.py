@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
-from otelkit import instruments, semconv
+from otelkit import instruments, pricing, semconv
 from otelkit._call import Operation, present, remember, state
 from otelkit._llm_call import LlmCall, UntracedLlmCall
 from otelkit.context import Scope, scope
@@ -74,6 +74,7 @@ class LlmOperation(Operation):
         self._fixed_name = span_name
 
     def _begin(self, parent: Context, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LlmCall:
+        pricing.preload()  # while the model thinks
         around = scope(parent)
         given = self._given(args, kwargs)
         model = self.model

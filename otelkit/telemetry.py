@@ -10,7 +10,6 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from otelkit import integrations
 from otelkit.account import Counts
 from otelkit.errors import ConfigError
 from otelkit.settings import SIGNALS, Settings
@@ -77,6 +76,8 @@ class Telemetry:
             for signal in SIGNALS
         }
         found["service"] = providers.attributes["service.name"] if providers else None
+        from otelkit import integrations  # not needed before, and slow to import
+
         found["instrumented"] = integrations.active() if providers else []
         found["problems"] = list(self.problems)
         return found

@@ -391,10 +391,32 @@ def test_all_prices_of_a_file_are_set_or_none(tmp_path: Path) -> None:
     assert pricing.cost("me", "good", SMALL) is None
 
 
-def test_the_table_can_be_imported_ahead_of_the_first_call() -> None:
+def test_the_table_is_loaded_once_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pricing, "_loading", None)
     table.snapshot.cache_clear()
     pricing.preload()
+    thread = pricing._loading
+    assert thread is not None
+    pricing.preload()
+    assert pricing._loading is thread
+    thread.join()
     assert table.snapshot.cache_info().currsize == 1
+
+
+def test_a_child_forked_while_the_table_loads_can_price() -> None:
+    program = """
+import os, sys
+from otelkit import pricing
+from otelkit.usage import Usage
+
+pricing.preload()
+child = os.fork()
+found = pricing.cost("openai", "gpt-4o", Usage(1000, 1000))
+if child == 0:
+    os._exit(0 if found else 1)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 
 @pytest.fixture
@@ -408,7 +430,6 @@ def without_table(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_without_genai_prices_there_is_one_warning_and_ones_own_prices_hold(
     without_table: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pricing.preload()
     pricing.set_price("me", "m", input=1, output=1)
     assert pricing.cost("openai", "gpt-4o", SMALL) is None
     assert pricing.cost("openai", "gpt-5", SMALL) is None

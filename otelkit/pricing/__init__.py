@@ -16,6 +16,8 @@ Tokens count as text: what audio, images or a provider's own tools cost beyond t
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -33,6 +35,7 @@ _MAX_WARNINGS = 1000  # model names come out of responses; nobody vouches for ho
 
 _overrides: dict[tuple[str | None, str], Bands] = {}
 _warned: dict[object, object] = {}
+_loading: threading.Thread | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +159,27 @@ def load(path: str) -> None:
 
 
 def preload() -> None:
-    """Import the price table now rather than at the first call that is priced.
+    """Begin to load the price table in a thread, so that the first priced call need not.
 
-    That takes some half a second, so call it from a thread at start. Never raises.
+    It takes some half a second of import. Called again it does nothing. Never raises.
     """
-    table.snapshot()
+    global _loading
+    if _loading is None:
+        _loading = threading.Thread(target=table.snapshot, name="otelkit-prices", daemon=True)
+        try:
+            _loading.start()
+        except RuntimeError:
+            pass  # the interpreter ends: whoever needs a price loads the table
+
+
+def _wait() -> None:
+    # A child forked during the import would wait for the parent's import lock for ever.
+    if _loading is not None and _loading.is_alive():
+        _loading.join()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_wait)
 
 
 def _set(prices: dict[tuple[str, str], Rates]) -> None:
