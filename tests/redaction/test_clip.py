@@ -32,6 +32,17 @@ def test_a_secret_cut_anywhere_does_not_leak(secret: str, length: int) -> None:
         assert "canary" not in shown
 
 
+@pytest.mark.parametrize("secret", SECRETS)
+def test_the_end_of_what_is_looked_at_does_not_leak_either(secret: str) -> None:
+    # The first secret shrinks to a word, so the last that is looked at comes within the limit.
+    first = "-----BEGIN PRIVATE KEY-----\n" + "MIIE\n" * 200 + "-----END PRIVATE KEY-----"
+    text = f"{first} {secret} {'x' * 5_000}"
+    for limit in range(min(len(secret), 300) + 60):
+        shown = clip(text, limit)
+        assert "CAN" not in shown
+        assert "canary" not in shown
+
+
 def test_a_card_number_cut_anywhere_does_not_leak() -> None:
     text = f"{'x ' * 20}4111 1111 1111 1111 {'y ' * 3_000}"
     for limit in range(80):
