@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelkit import _call, context, integrations, logs, pricing, redaction
+from otelkit import context, decorators, integrations, logs, pricing, redaction
 from otelkit.errors import ConfigError
 from otelkit.settings import Settings
 
@@ -12,7 +12,7 @@ from otelkit.settings import Settings
 def configure(settings: Settings, *, sampler_follows_parent: bool) -> list[str]:
     """Gives everyone the settings; returns what of them could not be used, a text each."""
     problems = redaction.configure(settings.redact_keys, settings.redact_patterns)
-    _call.configure(settings, sampler_follows_parent=sampler_follows_parent)
+    decorators.configure(settings, sampler_follows_parent=sampler_follows_parent)
     context.configure(settings)
     if settings.prices:
         try:

@@ -21,7 +21,7 @@ from otelkit._entered import Entered
 from otelkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from otelkit._llm_call import LlmCall
+    from otelkit.decorators._llm_call import LlmCall
     from otelkit.settings import Settings
 
 _SCOPE_KEY = create_key("otelkit-scope")

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.util.types import AttributeValue
 
 from otelkit import instruments, pricing, semconv
-from otelkit._call import note_failure
 from otelkit.context import Scope, bound, scope
+from otelkit.decorators._call import note_failure
 from otelkit.usage import Usage
 
 _OWN = "otelkit"

@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otelkit import _call, _content, _recorder, instruments
+from otelkit import _recorder, instruments
+from otelkit.decorators import _call, _content
 
 
 class Seen:
@@ -70,7 +71,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     state.tracer = seen.tracers.get_tracer("otelkit")
     state.instruments = instruments.Instruments(seen.meters.get_meter("otelkit"))
     monkeypatch.setattr(_call, "state", state)
-    monkeypatch.setattr("otelkit._llm_operation.state", state)
+    monkeypatch.setattr("otelkit.decorators._llm_operation.state", state)
     monkeypatch.setattr(_content, "mode", "metadata")
     monkeypatch.setattr(_content, "max_bytes", 8192)
     yield seen

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from otelkit import _content, traced, traced_agent, traced_stage, traced_tool
+from otelkit import traced, traced_agent, traced_stage, traced_tool
+from otelkit.decorators import _content
 
 
 class Hostile:
@@ -186,7 +187,8 @@ def test_nothing_is_encoded_for_a_span_that_is_not_recorded(seen, capturing, mon
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-    from otelkit import _call, capture
+    from otelkit import capture
+    from otelkit.decorators import _call
 
     capturing("full")
     unsampled = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)

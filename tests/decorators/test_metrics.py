@@ -12,7 +12,6 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import otelkit
 from otelkit import (
-    _call,
     _recorder,
     instruments,
     semconv,
@@ -22,6 +21,7 @@ from otelkit import (
     traced_tool,
     traced_workflow,
 )
+from otelkit.decorators import _call
 
 
 def test_durations_of_every_kind_with_what_they_inherit(seen):

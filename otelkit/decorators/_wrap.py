@@ -13,8 +13,8 @@ import types
 from collections.abc import Callable, Generator
 from typing import Any
 
-from otelkit._call import Call
 from otelkit.context import isolated
+from otelkit.decorators._call import Call
 
 Begin = Callable[[tuple[Any, ...], dict[str, Any]], "Call | None"]
 Function = Callable[..., Any]

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span
 
-from otelkit import _content, _genai, capture, instruments, pricing, semconv, usage
-from otelkit._call import Call, note_failure
-from otelkit._llm_reply import NOTHING, added, attributes, merged
+from otelkit import capture, instruments, pricing, semconv, usage
 from otelkit._recorder import record
 from otelkit.context import Scope, with_scope
+from otelkit.decorators import _content, _genai
+from otelkit.decorators._call import Call, note_failure
+from otelkit.decorators._llm_reply import NOTHING, added, attributes, merged
 from otelkit.usage import Reply, Stream, Usage
 
 if TYPE_CHECKING:
-    from otelkit._llm_operation import LlmOperation
+    from otelkit.decorators._llm_operation import LlmOperation
 
 _CONTENT = ("redacted", "full")
 
@@ -108,7 +109,7 @@ class LlmCall(Call):
             if self._reply is None:
                 self.record(result)
             if self._reply is None and self._stream is None and _is_stream(result):
-                from otelkit._stream import traced_stream
+                from otelkit.decorators._stream import traced_stream
 
                 self.detach()
                 return traced_stream(result, self)

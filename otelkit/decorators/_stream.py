@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 if TYPE_CHECKING:
-    from otelkit._llm_call import LlmCall
+    from otelkit.decorators._llm_call import LlmCall
 
 
 def traced_stream(stream: Any, call: LlmCall) -> Any:

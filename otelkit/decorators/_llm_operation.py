@@ -11,9 +11,9 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from otelkit import instruments, pricing, semconv
-from otelkit._call import Operation, present, remember, state
-from otelkit._llm_call import LlmCall, UntracedLlmCall
 from otelkit.context import Scope, scope
+from otelkit.decorators._call import Operation, present, remember, state
+from otelkit.decorators._llm_call import LlmCall, UntracedLlmCall
 from otelkit.usage import Reply
 
 _MODEL_ARGUMENTS = ("model", "model_id", "modelId", "model_name")

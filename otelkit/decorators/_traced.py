@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar, Union, cast
 
 from opentelemetry.trace import Span
 
-from otelkit import _content
-from otelkit._call import Call, Operation
 from otelkit._entered import Entered
-from otelkit._llm_call import LlmCall
-from otelkit._wrap import wrap
+from otelkit.decorators import _content
+from otelkit.decorators._call import Call, Operation
+from otelkit.decorators._llm_call import LlmCall
+from otelkit.decorators._wrap import wrap
 from otelkit.errors import ConfigError
 
 Target = Union[Callable[..., Any], "staticmethod[Any, Any]", "classmethod[Any, Any, Any]"]

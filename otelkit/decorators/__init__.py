@@ -25,11 +25,11 @@ from opentelemetry.trace import Span, SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from otelkit import semconv
-from otelkit._call import Operation, configure, present
-from otelkit._llm_call import LlmCall
-from otelkit._llm_operation import LlmOperation
-from otelkit._traced import Target, Traced
 from otelkit.context import scope
+from otelkit.decorators._call import Operation, configure, present
+from otelkit.decorators._llm_call import LlmCall
+from otelkit.decorators._llm_operation import LlmOperation
+from otelkit.decorators._traced import Target, Traced
 from otelkit.errors import ConfigError
 
 __all__ = [

@@ -20,9 +20,10 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 
-from otelkit import _content, _exceptions, instruments, semconv
+from otelkit import _exceptions, instruments, semconv
 from otelkit._recorder import record
 from otelkit.context import Scope, attach, detach, scope, with_scope
+from otelkit.decorators import _content
 
 if TYPE_CHECKING:
     from otelkit.settings import Settings
