@@ -17,7 +17,7 @@ Fields = dict[str, Any]
 
 _LONGEST_ARGUMENTS = 8192  # characters of JSON that are parsed
 _LONGEST_NAME = 64
-_MOST = 256  # parts that are looked at
+_MOST = 1000  # parts that are looked at
 
 _TEXT = ("text", "input_text", "output_text", "summary_text")
 _REASONING = ("reasoning", "thinking", "redacted_thinking", "reasoning_content")
