@@ -44,7 +44,9 @@ def variables(table: type) -> list[dataclasses.Field[Any]]:
 def _given(
     row: dataclasses.Field[Any], environ: Mapping[str, str], problems: list[str]
 ) -> dict[str, Any]:
-    variable = next((v for v in row.metadata["variables"] if environ.get(v, "").strip()), None)
+    empty = row.metadata["empty"]
+    given = (v for v in row.metadata["variables"] if v in environ and (environ[v].strip() or empty))
+    variable = next(given, None)
     if variable is None:
         return {}
     try:

@@ -227,3 +227,11 @@ def path_prefix(value: Any) -> str:
     if path and (not path.startswith("/") or any(c in path for c in "?# ")):
         raise ValueError("expected a path such as /health")
     return path
+
+
+def details(value: Any) -> str:
+    """``public``, ``token`` or ``off``; a text that is none of them hides what it may mean to."""
+    try:
+        return choice("public", "token", "off")(value)
+    except ValueError as error:
+        raise Repaired("off", str(error)) from None

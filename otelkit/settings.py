@@ -39,9 +39,13 @@ def _read(
     default: Any = None,
     says: str,
     secret: bool = False,
+    empty: bool = False,
 ) -> Any:
-    """A field of Settings that is read from the first of ``variables`` that is set."""
-    about = {"variables": variables, "parse": by, "says": says, "secret": secret}
+    """A field of Settings that is read from the first of ``variables`` that is set.
+
+    An empty variable counts as unset, unless ``empty`` says that it means something.
+    """
+    about = {"variables": variables, "parse": by, "says": says, "secret": secret, "empty": empty}
     if isinstance(default, dict):
         return field(default_factory=dict, repr=not secret, metadata=about)
     return field(default=default, repr=not secret, metadata=about)
@@ -407,6 +411,27 @@ class Settings:
         "OTELKIT_LOG_RATE_LIMIT",
         by=parse.integer(1),
         says="identical lines a minute; further ones are only counted",
+    )
+
+    # --- Health
+    health_prefix: str = _read(
+        "OTELKIT_HEALTH_PREFIX",
+        by=parse.path_prefix,
+        default="/health",
+        empty=True,
+        says="where the health routes live; empty turns them off",
+    )
+    health_details: str = _read(
+        "OTELKIT_HEALTH_DETAILS",
+        by=parse.details,
+        default="public",
+        says="who sees the components: `public`; `token`: whoever has the token; `off`: nobody",
+    )
+    health_token: str | None = _read(
+        "OTELKIT_HEALTH_TOKEN",
+        by=parse.text,
+        secret=True,
+        says="shows the components, as `Authorization: Bearer …` or `X-Health-Token: …`",
     )
 
     # --- What is instrumented, and how it behaves
