@@ -10,12 +10,12 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from otelkit.account import Counts
 from otelkit.errors import ConfigError
+from otelkit.export.account import Counts
 from otelkit.settings import SIGNALS, Settings
 
 if TYPE_CHECKING:
-    from otelkit.export import Queue
+    from otelkit.export.queue import Queue
     from otelkit.providers import Providers
 
 logger = logging.getLogger("otelkit")

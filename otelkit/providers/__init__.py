@@ -17,9 +17,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from otelkit import destinations, metric_options, processors, resource, sampling
-from otelkit.export import Queue
-from otelkit.processors import LogQueues, MetricQueue, PushReader, SpanQueues
+from otelkit.export.queue import Queue
+from otelkit.providers import destinations, metric_options, processors, resource, sampling
+from otelkit.providers.processors import LogQueues, MetricQueue, PushReader, SpanQueues
 from otelkit.settings import Settings
 
 FIXED = (

@@ -13,8 +13,8 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from otelkit.exporter import Answer, Batch
-from otelkit.otlp import OtlpExporter
+from otelkit.export.exporter import Answer, Batch
+from otelkit.export.otlp import OtlpExporter
 from otelkit.settings import Otlp
 
 _METHODS = {

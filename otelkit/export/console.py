@@ -10,7 +10,7 @@ from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
-from otelkit.exporter import Answer, Batch
+from otelkit.export.exporter import Answer, Batch
 
 _CONSOLE: dict[str, Any] = {
     "traces": ConsoleSpanExporter,

@@ -8,9 +8,9 @@ import time
 import zlib
 from email.utils import parsedate_to_datetime
 
-from otelkit import _http
-from otelkit.exporter import Answer, Batch
-from otelkit.otlp import OtlpExporter
+from otelkit.export.exporter import Answer, Batch
+from otelkit.export.http_client import Client, Response
+from otelkit.export.otlp import OtlpExporter
 from otelkit.settings import Otlp
 
 RETRYABLE = frozenset({429, 502, 503, 504})  # all that the OTLP specification names
@@ -31,7 +31,7 @@ class OtlpHttpExporter(OtlpExporter):
         headers = {"content-type": "application/x-protobuf", "user-agent": "otelkit"}
         if self._compression != "none":
             headers["content-encoding"] = self._compression
-        self._client = _http.Client(
+        self._client = Client(
             destination.endpoint,
             {**headers, **destination.headers},
             certificate=destination.certificate,
@@ -58,7 +58,7 @@ class OtlpHttpExporter(OtlpExporter):
             return Answer("retry", _plain(error))
         return self._understood(response)
 
-    def _understood(self, response: _http.Response) -> Answer:
+    def _understood(self, response: Response) -> Answer:
         if 200 <= response.status < 300:
             return self.accepted(response.body)
         error = f"answered {response.status} {response.reason}".strip()

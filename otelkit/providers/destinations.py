@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from otelkit import metric_options
-from otelkit._trouble import Trouble
-from otelkit.console_exporter import ConsoleExporter
 from otelkit.errors import MissingExtraError
-from otelkit.export import Queue
-from otelkit.exporter import Exporter
-from otelkit.otlp_http import OtlpHttpExporter
-from otelkit.processors import MetricQueue, PushReader
+from otelkit.export.console import ConsoleExporter
+from otelkit.export.exporter import Exporter
+from otelkit.export.otlp_http import OtlpHttpExporter
+from otelkit.export.queue import Queue
+from otelkit.export.trouble import Trouble
+from otelkit.providers import metric_options
+from otelkit.providers.processors import MetricQueue, PushReader
 from otelkit.settings import SIGNALS, Settings
 
 
@@ -46,7 +46,7 @@ def _otlp(settings: Settings, signal: str) -> Exporter:
     if destination.protocol != "grpc":
         return OtlpHttpExporter(signal, destination)
     try:
-        from otelkit.otlp_grpc import OtlpGrpcExporter
+        from otelkit.export.otlp_grpc import OtlpGrpcExporter
     except ImportError:
         raise MissingExtraError("grpc", f"sending {signal} over gRPC") from None
     return OtlpGrpcExporter(signal, destination)

@@ -7,8 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from otelkit.account import Account
-from otelkit.exporter import Answer, Batch, Exporter
+from otelkit.export.account import Account
+from otelkit.export.exporter import Answer, Batch, Exporter
 
 FIRST_BACKOFF = 1.0  # seconds; doubled with every failure in a row, with jitter
 LONGEST_BACKOFF = 30.0
@@ -48,7 +48,7 @@ class Delivery:
 
     def waiting(self) -> int:
         """Items in the batches that are not settled."""
-        return sum(batch.count for batch in self._pending)
+        return sum(batch.size for batch in self._pending)
 
     def add(self, batches: Iterable[Batch]) -> None:
         """Takes batches to send; call it holding the account's lock."""
@@ -58,7 +58,7 @@ class Delivery:
         """Drops the oldest batches until at most ``keep`` items wait."""
         with self._account.lock:
             while self._pending and self.waiting() > keep:
-                self._account.dropped += self._pending.popleft().count
+                self._account.dropped += self._pending.popleft().size
 
     def begin(self, deadline: float | None, *, closing: bool) -> None:
         """Begins a pass.
@@ -85,7 +85,7 @@ class Delivery:
         """Gives up: the batch that was being tried has failed, the others were never tried."""
         with self._account.lock:
             if self._pending:
-                self._account.failed += self._pending.popleft().count
+                self._account.failed += self._pending.popleft().size
                 self._account.last_error = self._account.last_error or "no answer in time"
             self._account.dropped += self.waiting()
             self._pending.clear()
@@ -133,7 +133,7 @@ class Delivery:
         account = self._account
         if answer.outcome == "sent":
             account.last_success = time.time()
-            account.sent += batch.count - answer.rejected
+            account.sent += batch.size - answer.rejected
             account.failed += answer.rejected
         elif not split:
-            account.failed += batch.count
+            account.failed += batch.size

@@ -17,10 +17,10 @@ from typing import Any
 
 from opentelemetry import context
 
-from otelkit._trouble import Trouble
-from otelkit.account import Account, Counts
-from otelkit.delivery import Delivery
-from otelkit.exporter import Exporter
+from otelkit.export.account import Account, Counts
+from otelkit.export.delivery import Delivery
+from otelkit.export.exporter import Exporter
+from otelkit.export.trouble import Trouble
 
 logger = logging.getLogger("otelkit")
 

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import TraceFlags
 
 from otelkit import enrich
-from otelkit._trouble import Trouble
-from otelkit.export import Queue
-from otelkit.exporter import Exporter
+from otelkit.export.exporter import Exporter
+from otelkit.export.queue import Queue
+from otelkit.export.trouble import Trouble
 
 # One collection at a time, and none while the process forks: the SDK holds locks during it.
 collecting = threading.Lock()

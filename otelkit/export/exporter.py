@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 class Batch(NamedTuple):
     """What one request carries."""
 
-    count: int
+    size: int  # in items
     payload: Any
 
 

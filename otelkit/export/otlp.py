@@ -28,9 +28,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from otelkit import _http
-from otelkit._split import LEAVES, count, halve
-from otelkit.exporter import Answer, Batch
+from otelkit.export.exporter import Answer, Batch
+from otelkit.export.http_client import shown
+from otelkit.export.split import LEAVES, count, halve
 from otelkit.settings import Otlp
 
 LARGEST_REQUEST = 4_000_000  # bytes; gRPC servers refuse more than 4 MiB unless told otherwise
@@ -40,12 +40,12 @@ _ENCODE: dict[str, Callable[[Any], Message]] = {
     "logs": encode_logs,
     "metrics": lambda items: encode_metrics(items[0]),
 }
-_REQUEST = {
+_REQUEST: dict[str, Any] = {
     "traces": ExportTraceServiceRequest,
     "metrics": ExportMetricsServiceRequest,
     "logs": ExportLogsServiceRequest,
 }
-_RESPONSE = {
+_RESPONSE: dict[str, tuple[Any, str]] = {
     "traces": (ExportTraceServiceResponse, "rejected_spans"),
     "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
     "logs": (ExportLogsServiceResponse, "rejected_log_records"),
@@ -61,7 +61,7 @@ class OtlpExporter(ABC):
     """
 
     def __init__(self, signal: str, destination: Otlp) -> None:
-        self.endpoint = _http.shown(destination.endpoint)
+        self.endpoint = shown(destination.endpoint)
         self._signal = signal
         self._resource: Resource | None = None
 
