@@ -235,3 +235,11 @@ def details(value: Any) -> str:
         return choice("public", "token", "off")(value)
     except ValueError as error:
         raise Repaired("off", str(error)) from None
+
+
+def metric_namespace(value: Any) -> str:
+    """The first word of metric names: letters, digits and underscores, no digit first."""
+    name = text(value).rstrip("_")
+    if not name.isascii() or not name.isidentifier():
+        raise ValueError("expected letters, digits and underscores, such as shop")
+    return name

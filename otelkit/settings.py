@@ -434,6 +434,45 @@ class Settings:
         says="shows the components, as `Authorization: Bearer …` or `X-Health-Token: …`",
     )
 
+    # --- The metrics endpoint
+    metrics: bool = _read(
+        "OTELKIT_METRICS",
+        "ENABLE_METRICS",
+        by=parse.boolean,
+        default=True,
+        says="answer Prometheus with metrics, on the application and on `OTELKIT_METRICS_PORT`",
+    )
+    metrics_path: str = _read(
+        "OTELKIT_METRICS_PATH",
+        by=parse.path_prefix,
+        default="/metrics",
+        empty=True,
+        says="path of the metrics; empty leaves the application alone",
+    )
+    metrics_port: int | None = _read(
+        "OTELKIT_METRICS_PORT",
+        "METRICS_PORT",
+        by=parse.integer(1, 65_535),
+        says="answer on a port of its own, too",
+    )
+    metrics_host: str = _read(
+        "OTEL_EXPORTER_PROMETHEUS_HOST",
+        by=parse.text,
+        default="0.0.0.0",  # noqa: S104 - a port is asked for so that others reach it
+        says="address of that port",
+    )
+    metrics_namespace: str | None = _read(
+        "OTELKIT_METRICS_NAMESPACE",
+        by=parse.metric_namespace,
+        says="also answer with alias families: `shop` gives `shop_http_requests_total`",
+    )
+    metrics_aliases: tuple[str, ...] = _read(
+        "OTELKIT_METRICS_ALIASES",
+        by=parse.subset("instrumentator"),
+        default=(),
+        says="`instrumentator`: also the names of prometheus-fastapi-instrumentator",
+    )
+
     # --- What is instrumented, and how it behaves
     instrument: str | tuple[str, ...] = _read(
         "OTELKIT_INSTRUMENT",
