@@ -23,9 +23,8 @@ def read(
     rows = variables(table)
     for row in rows:
         values.update(_given(row, environ, problems))
-    configured = {name for name in values if "exporter" in name or "endpoint" in name}
     arguments = _checked(rows, overrides)
-    configured |= {name for name in arguments if "exporter" in name or "endpoint" in name}
+    configured = any(_chooses_otlp(name) for name in (*values, *arguments))
     values.update(arguments)
     if not configured and ("PYTEST_VERSION" in environ or "PYTEST_CURRENT_TEST" in environ):
         # A test run must not fill the backend of whoever happens to listen on the default port.
@@ -39,6 +38,10 @@ def read(
 def variables(table: type) -> list[dataclasses.Field[Any]]:
     """The fields of ``table`` that stand for environment variables, in their order."""
     return [row for row in dataclasses.fields(table) if "variables" in row.metadata]
+
+
+def _chooses_otlp(name: str) -> bool:
+    return ("exporter" in name or "endpoint" in name) and not name.startswith("langsmith")
 
 
 def _given(

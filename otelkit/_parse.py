@@ -12,6 +12,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 
+NOWHERE = "nowhere"  # in place of an address that cannot be used
+
+
 class Repaired(ValueError):
     """Text that is wrong but whose meaning is plain: a variable gets a warning and ``value``."""
 
@@ -189,6 +192,21 @@ def url(value: Any) -> str:
     if not valid:
         raise ValueError("expected an address such as http://localhost:4318")
     return address
+
+
+def unquoted(value: Any) -> str:
+    """As :func:`text`, without the quotes that some files of variables leave around a value."""
+    return text(value).strip("\"'")
+
+
+def own_url(value: Any) -> str:
+    """As :func:`url`; a text that is none means nowhere, and never somebody else's address."""
+    try:
+        return url(unquoted(value))
+    except Repaired:
+        raise
+    except ValueError as error:
+        raise Repaired(NOWHERE, str(error)) from None
 
 
 def log_level(value: Any) -> str:

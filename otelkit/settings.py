@@ -505,6 +505,42 @@ class Settings:
         says="flush on SIGTERM, then whatever was installed before",
     )
 
+    # --- LangSmith; variables of its own have the meaning that its own packages give them
+    langsmith: str = _read(
+        "OTELKIT_LANGSMITH",
+        by=parse.choice("auto", "stamp", "off"),
+        default="auto",
+        says="`auto`: on when tracing is true and a key is set; `stamp`: a collector sends; `off`",
+    )
+    langsmith_tracing: bool = _read(
+        "LANGSMITH_TRACING",
+        "LANGSMITH_TRACING_V2",
+        "LANGCHAIN_TRACING_V2",
+        by=parse.boolean,
+        default=False,
+        says="`true`: agent and LLM runs go to LangSmith",
+    )
+    langsmith_api_key: str | None = _read(
+        "LANGSMITH_API_KEY", "LANGCHAIN_API_KEY", by=parse.unquoted, secret=True, says="its key"
+    )
+    langsmith_project: str | None = _read(
+        "LANGSMITH_PROJECT", "LANGCHAIN_PROJECT", by=parse.text, says="the project that runs are in"
+    )
+    langsmith_endpoint: str = _read(
+        "LANGSMITH_ENDPOINT",
+        "LANGCHAIN_ENDPOINT",
+        by=parse.own_url,
+        default="https://api.smith.langchain.com",
+        says="its API; a self-hosted one ends in `/api/v1`",
+    )
+    langsmith_sampling_rate: float = _read(
+        "LANGSMITH_TRACING_SAMPLING_RATE",
+        "LANGCHAIN_TRACING_SAMPLING_RATE",
+        by=parse.number(0, 1),
+        default=1.0,
+        says="share of the traces that go there, each as a whole or not at all",
+    )
+
     problems: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
