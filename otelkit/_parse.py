@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-
 NOWHERE = "nowhere"  # in place of an address that cannot be used
 
 

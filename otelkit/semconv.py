@@ -119,6 +119,23 @@ LEVEL = "otelkit.level"
 LOGGER = "otelkit.logger"
 SIGNAL = "otelkit.signal"
 DESTINATION = "otelkit.destination"
+LANGSMITH_RUN_URL = "otelkit.langsmith.run_url"
+
+# --- Attributes: LangSmith, on the copies that go there --------------------------------------------
+# Its guide "Trace with OpenTelemetry", section "Core LangSmith attributes".
+LANGSMITH_KIND = "langsmith.span.kind"
+LANGSMITH_NAME = "langsmith.trace.name"
+LANGSMITH_PROJECT = "langsmith.trace.session_name"
+LANGSMITH_TRACE_ID = "langsmith.trace.id"
+LANGSMITH_RUN_ID = "langsmith.span.id"
+LANGSMITH_PARENT_ID = "langsmith.span.parent_id"
+LANGSMITH_ORDER = "langsmith.span.dotted_order"
+LANGSMITH_IS_ROOT = "langsmith.is_root"
+LANGSMITH_TAGS = "langsmith.span.tags"
+LANGSMITH_USAGE = "langsmith.usage_metadata"
+LANGSMITH_METADATA = "langsmith.metadata."  # and a key
+PROMPT = "gen_ai.prompt"
+COMPLETION = "gen_ai.completion"
 
 # --- Values ---------------------------------------------------------------------------------------
 OPERATION_WORKFLOW = "invoke_workflow"
