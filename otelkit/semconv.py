@@ -121,7 +121,7 @@ SIGNAL = "otelkit.signal"
 DESTINATION = "otelkit.destination"
 LANGSMITH_RUN_URL = "otelkit.langsmith.run_url"
 
-# --- Attributes: LangSmith, on the copies that go there --------------------------------------------
+# --- Attributes: LangSmith, on the copies that go there -------------------------------------------
 # Its guide "Trace with OpenTelemetry", section "Core LangSmith attributes".
 LANGSMITH_KIND = "langsmith.span.kind"
 LANGSMITH_NAME = "langsmith.trace.name"
