@@ -36,6 +36,7 @@ from otelkit.settings import Settings
 from otelkit.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from otelkit import health as health
     from otelkit.integrations.fastapi import instrument_fastapi
     from otelkit.integrations.sqlalchemy import instrument_sqlalchemy
 
@@ -49,6 +50,7 @@ __all__ = [
     "counter",
     "flush",
     "gauge",
+    "health",
     "histogram",
     "instrument_fastapi",
     "instrument_sqlalchemy",
@@ -67,6 +69,7 @@ __all__ = [
 ]
 
 # Loaded when first asked for: what they import takes as long as all the rest.
+_MODULES = ("health",)
 _LATER = {
     "instrument_fastapi": "otelkit.integrations.fastapi",
     "instrument_sqlalchemy": "otelkit.integrations.sqlalchemy",
@@ -74,6 +77,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"otelkit.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'otelkit' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)

@@ -34,7 +34,7 @@ def configure(*, excluded_paths: Collection[str] = (), trust_inbound: bool = Tru
             its own and links to the caller's.
     """
     global _excluded, _trust_inbound
-    _excluded = frozenset(_path_in(path, "") for path in excluded_paths)
+    _excluded = frozenset(path_in(path, "") for path in excluded_paths)
     _trust_inbound = trust_inbound
 
 
@@ -58,7 +58,7 @@ async def serve(
         root_path: Path under which the application is mounted; the beginning of ``http.route``.
         harmless: Exceptions that leave ``app`` without being failures.
     """
-    if _path_in(scope["path"], root_path) in _excluded:
+    if path_in(scope["path"], root_path) in _excluded:
         scope[KEY] = None
         with suppress_instrumentation():  # a probe's query would be a trace of its own
             await app(scope, receive, send)
@@ -100,7 +100,7 @@ def flushing(send: Send) -> Send:
     return sending
 
 
-def _path_in(path: str, root_path: str) -> str:
+def path_in(path: str, root_path: str) -> str:
     """``path`` as the application's routes name it: without root path and slash at the end."""
     # Servers differ in whether the path includes the root path.
     inside = path.removeprefix(root_path) if root_path else path

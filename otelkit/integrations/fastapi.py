@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from otelkit.errors import ConfigError, MissingExtraError
-from otelkit.integrations import asgi
-from otelkit.integrations._http import Receive, Scope, Send
+from otelkit.integrations import _endpoints, asgi
+from otelkit.integrations._http import Application, Receive, Scope, Send
 from otelkit.logs.request_id import RequestIdMiddleware
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ def _calling(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     async def __call__(app: FastAPI, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_ours(app):
+        endpoint = _endpoint(app, scope)
+        if endpoint is not None:
+            await endpoint(scope, receive, send)
+        elif not _is_ours(app):
             await original(app, scope, receive, send)
         elif scope["type"] == "lifespan":
             _keep_exporters_off(app)
@@ -107,7 +110,7 @@ def _calling(original: Callable[..., Any]) -> Callable[..., Any]:
                 scope,
                 receive,
                 send,
-                root_path=(app.root_path or scope.get("root_path", "")).rstrip("/"),
+                root_path=_root_path(app, scope),
                 harmless=(WebSocketDisconnect,),
             )
 
@@ -137,8 +140,24 @@ def _template(route: Any, scope: Scope) -> str:
     return str(route.path_format)
 
 
+def _root_path(app: FastAPI, scope: Scope) -> str:
+    return str(app.root_path or scope.get("root_path", "")).rstrip("/")
+
+
+def _endpoint(app: FastAPI, scope: Scope) -> Application | None:
+    """What answers in place of the application: before its middleware, unseen by telemetry."""
+    if scope["type"] != "http" or asgi.KEY in scope or not _is_named(app):
+        return None
+    path = asgi.path_in(scope["path"], _root_path(app, scope))
+    return _endpoints.find(path, scope["method"], app.routes)
+
+
+def _is_named(app: FastAPI) -> bool:
+    return _every_app or app in _apps
+
+
 def _is_ours(app: FastAPI) -> bool:
-    return (_every_app or app in _apps) and not (
+    return _is_named(app) and not (
         getattr(app, "_is_instrumented_by_opentelemetry", False) and _has_contrib_middleware(app)
     )
 

@@ -1,0 +1,100 @@
+"""Databases behind SQLAlchemy engines, synchronous and asynchronous."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from otelkit.errors import ConfigError, MissingExtraError
+from otelkit.health.results import Result
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+_NUMBERS = {"size": "size", "idle": "checkedin", "in_use": "checkedout", "overflow": "overflow"}
+
+
+def sqlalchemy_check(engine: Engine | AsyncEngine) -> Callable[[], Any]:
+    """A check that a database answers ``SELECT 1`` through a connection of the engine's pool.
+
+    A pool without a free connection is waited for, up to the timeout of the check. Connections
+    that have no timeout of their own keep the check busy while a network swallows packets: give
+    the driver one (``connect_args={"connect_timeout": 2}`` for psycopg).
+
+    Args:
+        engine: From ``create_engine()`` or ``create_async_engine()``.
+
+    Returns:
+        For ``health.register()``; its metadata has the state of the pool.
+
+    Raises:
+        ConfigError: ``engine`` is neither.
+        MissingExtraError: SQLAlchemy is not installed.
+    """
+    try:
+        from sqlalchemy.engine import Engine
+        from sqlalchemy.ext.asyncio import AsyncEngine
+    except ImportError:
+        raise MissingExtraError("sqlalchemy", "sqlalchemy_check()") from None
+    if isinstance(engine, AsyncEngine):
+        return _asynchronous(engine)
+    if isinstance(engine, Engine):
+        return _synchronous(engine)
+    raise ConfigError(
+        f"sqlalchemy_check() takes an Engine or AsyncEngine, not {type(engine).__name__}"
+    )
+
+
+def _synchronous(engine: Engine) -> Callable[[], Any]:
+    def ask() -> None:
+        with engine.connect() as connection:
+            _select_one(connection)
+
+    def check() -> Result:
+        try:
+            ask()
+        except Exception as error:
+            if not _was_stale(error):
+                raise
+            ask()
+        return Result("healthy", metadata=_pool(engine))
+
+    return check
+
+
+def _asynchronous(engine: AsyncEngine) -> Callable[[], Any]:
+    async def ask() -> None:
+        async with engine.connect() as connection:
+            await connection.run_sync(_select_one)
+
+    async def check() -> Result:
+        try:
+            await ask()
+        except Exception as error:
+            if not _was_stale(error):
+                raise
+            await ask()
+        return Result("healthy", metadata=_pool(engine.sync_engine))
+
+    return check
+
+
+def _select_one(connection: Connection) -> None:
+    from sqlalchemy import literal, select
+
+    connection.execute(select(literal(1)))  # written as the dialect wants it
+
+
+def _was_stale(error: Exception) -> bool:
+    """Whether the pool gave a connection that had broken; the next one it gives is a new one."""
+    return bool(getattr(error, "connection_invalidated", False))
+
+
+def _pool(engine: Engine) -> dict[str, Any]:
+    pool: Any = engine.pool
+    found: dict[str, Any] = {"pool": type(pool).__name__}
+    for name, method in _NUMBERS.items():
+        if hasattr(pool, method):  # pools that keep nothing have no numbers
+            found[name] = max(0, getattr(pool, method)())
+    return found
