@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from otelkit import context, decorators, integrations, logs, pricing, redaction
@@ -9,26 +10,38 @@ from otelkit.errors import ConfigError
 from otelkit.settings import Settings
 
 
-def configure(settings: Settings, *, sampler_follows_parent: bool) -> list[str]:
-    """Gives everyone the settings; returns what of them could not be used, a text each."""
+def configure(settings: Settings, given: Collection[str]) -> list[str]:
+    """Gives everyone the settings; returns what of them could not be used, a text each.
+
+    Args:
+        settings: What was decided.
+        given: The fields of it that were arguments.
+
+    Raises:
+        ConfigError: ``prices`` is an argument, and its file cannot be used.
+    """
     problems = redaction.configure(settings.redact_keys, settings.redact_patterns)
-    decorators.configure(settings, sampler_follows_parent=sampler_follows_parent)
+    decorators.configure(settings)
     context.configure(settings)
     if settings.prices:
         try:
             pricing.load(settings.prices)
         except ConfigError as error:
+            if "prices" in given:
+                raise
             problems.append(f"OTELKIT_PRICES: {error}")
     return problems
 
 
-def install(settings: Settings, logger_provider: Any) -> list[str]:
+def install(settings: Settings, logger_provider: Any, *, sampler_follows_parent: bool) -> list[str]:
     """Installs logs and instrumentation; returns what could not be installed, a text each.
 
     Args:
         settings: What was decided.
         logger_provider: Where log records go; ``None`` when logs are off.
+        sampler_follows_parent: No child of an unsampled parent is ever sampled.
     """
+    decorators.configure(settings, sampler_follows_parent=sampler_follows_parent)
     problems = logs.install(settings, logger_provider)
     problems += integrations.instrument(settings.instrument, trust_inbound=settings.trust_inbound)
     return problems

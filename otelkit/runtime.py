@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 import logging
 import threading
+from collections.abc import Collection
 from typing import Any
 
 from otelkit import lifecycle
@@ -45,15 +46,18 @@ def setup(
         MissingExtraError: An argument asks for packages that are not installed.
     """
     global _current
-    if settings is not None and (service_name is not None or fields):
+    if service_name is not None:
+        fields["service_name"] = service_name
+    if settings is not None and fields:
         raise ConfigError("give either settings or single fields, not both")
-    wanted = settings or Settings.from_env(service_name=service_name, **fields)
+    wanted = settings or Settings.from_env(**fields)
+    given = vars(settings) if settings else fields
     with _lock:
         if _current is None:
-            _current = _start(wanted, given=settings is not None or "protocol" in fields)
+            _current = _start(wanted, given)
         else:
-            _warn_of_difference(_current.settings, wanted)
-        if app is not None or engine is not None:
+            _warn_of_difference(_current.settings, wanted, given)
+        if _current.is_on and (app is not None or engine is not None):
             from otelkit import _rooms
 
             _rooms.instrument(app, engine)
@@ -75,29 +79,41 @@ def status() -> dict[str, Any]:
     return (_current or Telemetry(Settings(), None, _forget)).status()
 
 
-def _start(settings: Settings, *, given: bool) -> Telemetry:
+def _start(settings: Settings, given: Collection[str]) -> Telemetry:
     """A running telemetry, or a silent one where the environment says so."""
-    if settings.disabled:
-        return _off(settings, "otelkit: off, because OTEL_SDK_DISABLED=true")
-    if settings.config_file:
-        return _off(settings, "otelkit: OTEL_CONFIG_FILE is set; otelkit leaves providers to it")
     from otelkit import _repairs, _rooms
 
     problems = [*settings.problems, *_repairs.repair(settings)]
-    settings, more = _without_missing_extras(settings, given)
-    from otelkit import providers as building
+    settings, without_extras = _without_missing_extras(settings, given)
+    problems += [*without_extras, *_rooms.configure(settings, given)]
+    if why := _off(settings):
+        telemetry = Telemetry(settings, None, _forget)
+    else:
+        from otelkit import providers as building
 
-    providers = building.build(settings)
-    telemetry = Telemetry(settings, providers, _forget)
-    problems += more + providers.problems
-    problems += _rooms.configure(settings, sampler_follows_parent=providers.samples_like_parents)
-    problems += _rooms.install(settings, providers.logger_provider)
+        providers = building.build(settings)
+        telemetry = Telemetry(settings, providers, _forget)
+        problems += providers.problems
+        problems += _rooms.install(
+            settings,
+            providers.logger_provider,
+            sampler_follows_parent=providers.samples_like_parents,
+        )
+        lifecycle.install(telemetry, sigterm=settings.sigterm)
     telemetry.problems = problems
-    lifecycle.install(telemetry, sigterm=settings.sigterm)
     for problem in problems:
         logger.warning("otelkit: %s", problem)
-    logger.info("otelkit: %s", _summary(telemetry))
+    logger.info("otelkit: %s", why or _summary(telemetry))
     return telemetry
+
+
+def _off(settings: Settings) -> str:
+    """Why no provider is made; empty when one is."""
+    if settings.disabled:
+        return "off, because OTEL_SDK_DISABLED=true"
+    if settings.config_file:
+        return "OTEL_CONFIG_FILE is set, and providers are left to it"
+    return ""
 
 
 def _forget(telemetry: Telemetry) -> None:
@@ -113,20 +129,15 @@ def _forget(telemetry: Telemetry) -> None:
         _current = None
 
 
-def _off(settings: Settings, why: str) -> Telemetry:
-    for problem in settings.problems:
-        logger.warning("otelkit: %s", problem)
-    logger.info(why)
-    return Telemetry(settings, None, _forget)
-
-
-def _without_missing_extras(settings: Settings, given: bool) -> tuple[Settings, list[str]]:
+def _without_missing_extras(
+    settings: Settings, given: Collection[str]
+) -> tuple[Settings, list[str]]:
     """gRPC where it is not installed: an argument raises, the environment gets HTTP instead."""
     over_grpc = [signal for signal in SIGNALS if settings.otlp(signal).protocol == "grpc"]
     if not over_grpc or importlib.util.find_spec("grpc"):
         return settings, []
     missing = MissingExtraError("grpc", "OTLP over gRPC")
-    if given:
+    if any(name.endswith("protocol") for name in given):
         raise missing
     over_http: dict[str, Any] = dict.fromkeys(
         ["protocol", *(f"{signal}_protocol" for signal in over_grpc)]
@@ -150,11 +161,11 @@ def _summary(telemetry: Telemetry) -> str:
     return f"{flows or 'nothing is exported'} ({about})"
 
 
-def _warn_of_difference(running: Settings, wanted: Settings) -> None:
+def _warn_of_difference(running: Settings, wanted: Settings, given: Collection[str]) -> None:
     names = [
-        field.name
-        for field in dataclasses.fields(Settings)
-        if field.compare and getattr(running, field.name) != getattr(wanted, field.name)
+        name
+        for name in given
+        if name != "problems" and getattr(running, name) != getattr(wanted, name)
     ]
     if names:
         logger.warning(

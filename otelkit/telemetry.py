@@ -59,6 +59,11 @@ class Telemetry:
         self._providers = providers
         self._open = True
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there are providers."""
+        return self._providers is not None
+
     # --- For applications
 
     def status(self) -> dict[str, Any]:
