@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from otelkit.decorators._llm_operation import LlmOperation
 
 _CONTENT = ("redacted", "full")
+_NO_CONTEXT = Context()
 
 
 class LlmCall(Call):
@@ -199,6 +200,11 @@ class LlmCall(Call):
             record(to.token_usage, reply.usage.output_tokens, series.output, self.context)
             usd = self._cost.amount if self._cost is not None else None
             instruments.count_llm(series.totals, reply.usage, usd)
+
+    def _finish(self, outcome: str, error_type: str | None = None) -> None:
+        super()._finish(outcome, error_type)
+        # The context knows this call as its scope's: kept, only the garbage collector would end it.
+        self.context = _NO_CONTEXT
 
 
 def _is_stream(result: Any) -> bool:
