@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from otelkit import context, decorators, integrations, logs, pricing, redaction
+from otelkit import context, decorators, health, integrations, logs, pricing, redaction
 from otelkit.errors import ConfigError
+from otelkit.health.asgi import paths as probe_paths
 from otelkit.settings import Settings
 
 
@@ -43,13 +44,33 @@ def install(settings: Settings, logger_provider: Any, *, sampler_follows_parent:
     """
     decorators.configure(settings, sampler_follows_parent=sampler_follows_parent)
     problems = logs.install(settings, logger_provider)
-    problems += integrations.instrument(settings.instrument, trust_inbound=settings.trust_inbound)
+    problems += integrations.instrument(
+        settings.instrument,
+        trust_inbound=settings.trust_inbound,
+        excluded_paths=probe_paths(settings.health_prefix),
+    )
     return problems
 
 
+def install_health(
+    settings: Settings, resource: Mapping[str, Any], status: Callable[[], Mapping[str, Any]]
+) -> list[str]:
+    """Installs health, also where telemetry is off: a service is probed all the same.
+
+    Args:
+        settings: What was decided.
+        resource: The attributes of the service, as far as there are any.
+        status: Gives the state of telemetry.
+    """
+    if settings.health_prefix:
+        integrations.serve_endpoints()
+    return health.install(settings, resource, status)
+
+
 def uninstall() -> None:
-    """Undoes :func:`install`."""
+    """Undoes :func:`install` and :func:`install_health`."""
     integrations.uninstrument()
+    health.uninstall()
     logs.uninstall()
 
 

@@ -86,6 +86,7 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
     problems = [*settings.problems, *_repairs.repair(settings)]
     settings, without_extras = _without_missing_extras(settings, given)
     problems += [*without_extras, *_rooms.configure(settings, given)]
+    resource: dict[str, Any] = {}
     if why := _off(settings):
         telemetry = Telemetry(settings, None, _forget)
     else:
@@ -93,6 +94,7 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
 
         providers = building.build(settings)
         telemetry = Telemetry(settings, providers, _forget)
+        resource = providers.attributes
         problems += providers.problems
         problems += _rooms.install(
             settings,
@@ -100,6 +102,7 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
             sampler_follows_parent=providers.samples_like_parents,
         )
         lifecycle.install(telemetry, sigterm=settings.sigterm)
+    problems += _rooms.install_health(settings, resource, telemetry.status)
     telemetry.problems = problems
     for problem in problems:
         logger.warning("otelkit: %s", problem)

@@ -41,9 +41,8 @@ def find(path: str) -> Endpoint | None:
     return Endpoint(application, prefix) if application else None
 
 
-def paths() -> list[str]:
-    """The paths of all probes; empty where they are turned off."""
-    prefix = service.current.prefix
+def paths(prefix: str) -> list[str]:
+    """The paths of all probes under ``prefix``; an empty one turns them off."""
     return [prefix + path for path in _ROUTES] if prefix else []
 
 

@@ -33,6 +33,7 @@ _active: dict[str, Uninstall] = {}
 _OWN = ("fastapi", "sqlalchemy")  # modules of ours, of the library's and the extra's name
 _THREADING = "threading"  # makes no spans; without it the current one is lost in threads
 _LOGGING = "logging"  # otelkit.logs does its work; with both, records would be sent twice
+_ENDPOINTS = "endpoints"  # of ours in FastAPI applications: no instrumentation
 _STARLETTE = "starlette"  # a FastAPI application is one, too, and would get two spans
 
 # Entry points that an extra of otelkit brings.
@@ -78,8 +79,15 @@ def instrument(
         return [f"auto-instrumentation failed: {error!r}"]
 
 
+def serve_endpoints() -> None:
+    """Let FastAPI applications answer health probes, instrumented or not. Never raises."""
+    if _ENDPOINTS not in {*_active, *_waiting}:
+        _when_imported({"fastapi"}, _ENDPOINTS, _install_endpoints)
+
+
 def uninstrument() -> None:
-    """Undo what :func:`instrument`, ``instrument_fastapi`` and ``instrument_sqlalchemy`` did.
+    """Undo what :func:`instrument`, :func:`serve_endpoints`, ``instrument_fastapi`` and
+    ``instrument_sqlalchemy`` did.
 
     Libraries that are not yet imported are no longer waited for.
     """
@@ -99,7 +107,7 @@ def uninstrument() -> None:
 
 def active() -> list[str]:
     """The names that are instrumented now, sorted."""
-    return sorted(_active)
+    return sorted(name for name in _active if name != _ENDPOINTS)
 
 
 def _instrument(selection: str | Collection[str]) -> list[str]:
@@ -151,6 +159,13 @@ def _install_own(name: str) -> Uninstall:
     module.install()
     uninstall: Uninstall = module.uninstall
     return uninstall
+
+
+def _install_endpoints() -> Uninstall:
+    from otelkit.integrations import fastapi
+
+    fastapi.hook()
+    return fastapi.uninstall
 
 
 def _when_imported(modules: Collection[str], name: str, install: Install) -> str | None:

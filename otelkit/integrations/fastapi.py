@@ -48,14 +48,14 @@ def instrument_fastapi(app: FastAPI) -> None:
             f"instrument_fastapi() takes a FastAPI application, not {type(app).__name__}; "
             "give it the application itself, before any middleware is wrapped around it"
         )
-    _hook()
+    hook()
     _apps.add(app)
 
 
 def install() -> None:
     """Instrument every FastAPI application of the process, those to come included."""
     global _every_app
-    _hook()
+    hook()
     _every_app = True
 
 
@@ -69,7 +69,8 @@ def uninstall() -> None:
         setattr(owner, name, original)
 
 
-def _hook() -> None:
+def hook() -> None:
+    """Be called for every request from now on; enough to answer for endpoints of ours."""
     from fastapi.applications import FastAPI  # contrib replaces the name in `fastapi`
     from fastapi.routing import APIRoute
     from starlette.routing import Mount, Route, WebSocketRoute
@@ -146,18 +147,14 @@ def _root_path(app: FastAPI, scope: Scope) -> str:
 
 def _endpoint(app: FastAPI, scope: Scope) -> Application | None:
     """What answers in place of the application: before its middleware, unseen by telemetry."""
-    if scope["type"] != "http" or asgi.KEY in scope or not _is_named(app):
+    if scope["type"] != "http" or asgi.KEY in scope:
         return None
     path = asgi.path_in(scope["path"], _root_path(app, scope))
     return _endpoints.find(path, scope["method"], app.routes)
 
 
-def _is_named(app: FastAPI) -> bool:
-    return _every_app or app in _apps
-
-
 def _is_ours(app: FastAPI) -> bool:
-    return _is_named(app) and not (
+    return (_every_app or app in _apps) and not (
         getattr(app, "_is_instrumented_by_opentelemetry", False) and _has_contrib_middleware(app)
     )
 
