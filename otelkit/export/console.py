@@ -10,7 +10,7 @@ from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
-from otelkit.export.exporter import Answer, Batch
+from otelkit.export.exporter import Answer, Batch, Exporter
 
 _CONSOLE: dict[str, Any] = {
     "traces": ConsoleSpanExporter,
@@ -19,7 +19,7 @@ _CONSOLE: dict[str, Any] = {
 }
 
 
-class ConsoleExporter:
+class ConsoleExporter(Exporter):
     """Prints items as the SDK's console exporters do.
 
     Args:
@@ -52,19 +52,3 @@ class ConsoleExporter:
         except Exception as error:
             return Answer("failed", f"{type(error).__name__}: {error}")
         return Answer("sent")
-
-    def halve(self, batch: Batch) -> list[Batch]:  # noqa: ARG002
-        """Nothing is too large for a console."""
-        return []
-
-    def reset(self) -> None:
-        """There is no connection."""
-
-    def speak_as(self, resource: Any) -> None:
-        """Items are printed as they are."""
-
-    def hold(self) -> None:
-        """Nothing is in flight."""
-
-    def release(self) -> None:
-        """Nothing was held."""

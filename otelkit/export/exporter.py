@@ -1,9 +1,12 @@
 """What a destination must be able to do, and the words it answers with."""
 
+# ruff: noqa: B027 - what follows send() does nothing where there is no connection
+
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 
 class Batch(NamedTuple):
@@ -22,28 +25,41 @@ class Answer(NamedTuple):
     rejected: int = 0  # items that the receiver did not take of a batch it took
 
 
-class Exporter(Protocol):
-    """Where a queue sends to. Used by one thread at a time."""
+class Exporter(ABC):
+    """Where a queue sends to. One thread at a time prepares and sends; nothing here may raise.
+
+    Attributes:
+        endpoint: The address for people to read, without credentials.
+    """
 
     endpoint: str
 
+    @abstractmethod
     def prepare(self, items: Sequence[Any]) -> tuple[list[Batch], int]:
-        """Batches out of ``items``, and how many items could not be encoded. Never raises."""
+        """Batches out of ``items``, and how many items could not be encoded."""
 
+    @abstractmethod
     def send(self, batch: Batch, timeout: float) -> Answer:
-        """Sends one batch within ``timeout`` seconds. Never raises."""
+        """Sends one batch within ``timeout`` seconds."""
 
-    def halve(self, batch: Batch) -> list[Batch]:
-        """``batch`` in two parts, or nothing when it holds a single item."""
-
-    def reset(self) -> None:
-        """Forgets its connection: a forked child must not use its parent's."""
-
-    def hold(self) -> None:
-        """Lets no request be in flight until :meth:`release`: the process is about to fork."""
-
-    def release(self) -> None:
-        """Ends :meth:`hold`."""
+    def halve(self, batch: Batch) -> list[Batch]:  # noqa: ARG002
+        """``batch`` in two parts, or nothing when it cannot be divided."""
+        return []
 
     def speak_as(self, resource: Any) -> None:
         """Takes the resource to send in place of what the items say."""
+
+    def close(self) -> None:
+        """Ends the connection."""
+
+    def abort(self) -> None:
+        """Makes a request that another thread is sending fail at once."""
+
+    def reset(self) -> None:
+        """Lets go of the connection: a forked child must not use its parent's."""
+
+    def hold(self) -> None:
+        """Lets no request be in flight until :meth:`release`, where a fork would break it."""
+
+    def release(self) -> None:
+        """Ends :meth:`hold`."""

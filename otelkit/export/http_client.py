@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import base64
 import codecs
+import contextlib
 import http.client
 import importlib.util
 import io
+import os
+import socket
 import ssl
 import time
 import urllib.request
@@ -63,9 +66,28 @@ class Client:
         self._proxy = _proxy(self._url)
         self._connection: http.client.HTTPConnection | None = None
 
-    def reset(self) -> None:
-        """Forgets the connection."""
-        self._connection = None
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def abort(self) -> None:
+        """Ends a connection that another thread reads from: it then finds its end."""
+        if (sock := self._socket()) is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """Closes this process's hold on a connection that its parent goes on using."""
+        sock, self._connection = self._socket(), None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                os.close(sock.detach())
+
+    def _socket(self) -> socket.socket | None:
+        connection = self._connection
+        return connection.sock if connection is not None else None
 
     def post(self, body: bytes, timeout: float) -> Response:
         """Posts ``body`` and returns the answer.
@@ -94,16 +116,11 @@ class Client:
             beginning = answer.read(LONGEST_ANSWER)
             response = Response(answer.status, answer.reason, answer.headers, beginning)
             if not answer.isclosed() or answer.will_close:
-                self._close()
+                self.close()
             return response
         except BaseException:
-            self._close()
+            self.close()
             raise
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     def _target(self) -> str:
         path = self._url.path or "/"

@@ -6,7 +6,6 @@ batch that is too large as a whole; so what happens around the encoders is here.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,7 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from otelkit.export.exporter import Answer, Batch
+from otelkit.export.exporter import Answer, Batch, Exporter
 from otelkit.export.http_client import shown
 from otelkit.export.split import LEAVES, count, halve
 from otelkit.settings import Otlp
@@ -52,7 +51,7 @@ _RESPONSE: dict[str, tuple[Any, str]] = {
 }
 
 
-class OtlpExporter(ABC):
+class OtlpExporter(Exporter):
     """Encodes one signal; how it is sent is a subclass's.
 
     Args:
@@ -64,20 +63,6 @@ class OtlpExporter(ABC):
         self.endpoint = shown(destination.endpoint)
         self._signal = signal
         self._resource: Resource | None = None
-
-    @abstractmethod
-    def send(self, batch: Batch, timeout: float) -> Answer:
-        """Sends one request within ``timeout`` seconds. Never raises."""
-
-    @abstractmethod
-    def reset(self) -> None:
-        """Forgets the connection: a forked child must not use its parent's."""
-
-    def hold(self) -> None:  # noqa: B027 - most need nothing: the child forgets the connection
-        """Lets no request be in flight until :meth:`release`."""
-
-    def release(self) -> None:  # noqa: B027
-        """Ends :meth:`hold`."""
 
     def speak_as(self, resource: Resource | None) -> None:
         """Takes the resource to send in place of what the items say; ``None`` leaves theirs."""

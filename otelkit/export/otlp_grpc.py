@@ -60,9 +60,22 @@ class OtlpGrpcExporter(OtlpExporter):
         self._call: Any = None
         self._sending = threading.Lock()
         self._held = False
+        self._aborted = False
+
+    def close(self) -> None:
+        """Ends the channel."""
+        if self._channel is not None:
+            self._channel.close()
+        self._channel = None
+
+    def abort(self) -> None:
+        """Cancels the request in flight, for good."""
+        self._aborted = True
+        if call := self._call:
+            call.cancel()
 
     def reset(self) -> None:
-        """Forgets the channel."""
+        """Lets go of the parent's channel."""
         if self._channel is not None:
             _abandoned.append(self._channel)
         self._channel = self._call = None
@@ -87,7 +100,9 @@ class OtlpGrpcExporter(OtlpExporter):
             with self._sending:
                 body = self._exchange(batch.payload, timeout)
         except grpc.FutureCancelledError:
-            return self.send(batch, timeout)  # by hold(): the fork is over
+            if self._aborted:
+                return Answer("retry", "no answer in time")
+            return self.send(batch, timeout)  # it was hold(), and the fork is over
         except grpc.RpcError as error:
             return _understood(error)
         except Exception as error:  # a certificate that cannot be read, a header gRPC refuses

@@ -39,9 +39,17 @@ class OtlpHttpExporter(OtlpExporter):
             client_key=destination.client_key,
         )
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self._client.close()
+
+    def abort(self) -> None:
+        """Makes a request that another thread is sending fail at once."""
+        self._client.abort()
+
     def reset(self) -> None:
-        """Forgets the connection."""
-        self._client.reset()
+        """Lets go of the parent's connection."""
+        self._client.let_go()
 
     def send(self, batch: Batch, timeout: float) -> Answer:
         """Posts one request within ``timeout`` seconds."""

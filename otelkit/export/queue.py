@@ -135,6 +135,7 @@ class Queue:
             self._ring()
         else:
             self._serve([request])  # at the very end of a process nobody else can
+            request.fulfil()
         return request.wait
 
     def finish(self) -> None:
@@ -145,6 +146,10 @@ class Queue:
             self.account.dropped += len(self._items) + self._encoding
             self._encoding = 0
             self._items.clear()
+        if self._worker is not None and self._worker.is_alive():
+            self.exporter.abort()
+        else:
+            self.exporter.close()
 
     def _has_work(self) -> bool:
         return bool(self._items or self._encoding or self._delivery.waiting())
@@ -173,6 +178,7 @@ class Queue:
             finally:
                 for request in requests:
                     request.fulfil()
+        self.exporter.close()
 
     def _serve(self, requests: list[_Request]) -> None:
         """One pass: sends what waits now, up to the first batch that has to be tried again."""

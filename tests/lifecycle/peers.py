@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import http.server
 import socket
+import ssl
 import threading
 import time
 import zlib
@@ -95,6 +96,7 @@ class Receiver(Remembered):
         headers: Further headers of its answers.
         largest: Bodies larger than that are answered with 413.
         port: The port to listen on; 0 for a free one.
+        tls: Speaks TLS with this.
     """
 
     def __init__(
@@ -103,17 +105,24 @@ class Receiver(Remembered):
         headers: dict[str, str] | None = None,
         largest: int | None = None,
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__()
         self.status = status
         self.seen: list[dict[str, str]] = []
         self.arrived = threading.Event()
         self.body = b""
+        self.connections = self.client_certificates = 0
+        self._open: list[socket.socket] = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                outer._connected(self.connection)
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["content-length"]))
@@ -131,13 +140,31 @@ class Receiver(Remembered):
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
 
+            def get_request(self) -> Any:
+                connection, address = super().get_request()
+                return (
+                    tls.wrap_socket(connection, server_side=True) if tls else connection
+                ), address
+
             def handle_error(self, *args: Any) -> None:
                 pass  # a client that was killed in the middle of a request
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def _connected(self, connection: socket.socket) -> None:
+        self.connections += 1
+        self._open.append(connection)
+        if isinstance(connection, ssl.SSLSocket) and connection.getpeercert():
+            self.client_certificates += 1
+
+    def drop_connections(self) -> None:
+        """Ends every connection, as a server does with idle ones."""
+        while self._open:
+            with contextlib.suppress(OSError):
+                self._open.pop().shutdown(socket.SHUT_RDWR)
 
     def _take(self, path: str, raw: bytes, headers: dict[str, str], largest: int | None) -> int:
         encoding = {key.lower(): value for key, value in headers.items()}.get("content-encoding")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from otelkit.export import delivery
-from otelkit.export.exporter import Answer, Batch
+from otelkit.export.exporter import Answer, Batch, Exporter
 from otelkit.export.queue import Queue
 from otelkit.export.trouble import Trouble
 from tests.lifecycle.peers import until
@@ -20,7 +20,7 @@ RETRY = Answer("retry", "nobody there")
 FAILED = Answer("failed", "not wanted")
 
 
-class Scripted:
+class Scripted(Exporter):
     """An exporter whose answers a test decides; it remembers what it was sent."""
 
     endpoint = "http://receiver"
@@ -41,18 +41,6 @@ class Scripted:
         middle = batch.size // 2
         parts = [batch.payload[:middle], batch.payload[middle:]]
         return [Batch(len(part), part) for part in parts] if middle else []
-
-    def reset(self) -> None:
-        pass
-
-    def hold(self) -> None:
-        pass
-
-    def release(self) -> None:
-        pass
-
-    def speak_as(self, resource: Any) -> None:
-        pass
 
 
 @pytest.fixture
