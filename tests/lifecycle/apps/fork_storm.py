@@ -47,7 +47,7 @@ def main(forks: int) -> None:
     stop.set()
     for thread in threads:
         thread.join()
-    print(f"bad={bad}", flush=True)
+    sys.stdout.write(f"bad={bad}\n")
 
 
 if __name__ == "__main__":
