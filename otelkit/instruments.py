@@ -8,6 +8,7 @@ tenth of an ``add`` and needs no SDK.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import threading
@@ -20,7 +21,8 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from otelkit import _recorder, semconv
+from otelkit import _bounded, _recorder, semconv
+from otelkit._bounded import OVERFLOW, SERIES_LIMIT, About, Series
 from otelkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,17 +33,22 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("otelkit")
 T = TypeVar("T")
 
-SERIES_LIMIT = 2000  # of one instrument; the specification's advice
 USER_SCOPE = "otelkit.user"  # the meter of what users make, told apart by the metrics endpoint
 
 Key = tuple[tuple[str, AttributeValue], ...]
 
 
 class Totals:
-    """Running totals by attribute set, read by an observable instrument at collection."""
+    """Running totals by attribute set, read by an observable instrument at collection.
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    Args:
+        name: Of the instrument.
+        monotonic: They never go down.
+    """
+
+    def __init__(self, name: str, *, monotonic: bool = True) -> None:
+        self._series = Series(About(name, semconv.UNITS.get(name, "")))
+        self._monotonic = monotonic
         self._totals: dict[Key, float] = {}
         self._lock = threading.Lock()
         _all_totals.append(self)
@@ -51,17 +58,14 @@ class Totals:
         with self._lock:
             total = self._totals.get(key)
             if total is None:
-                if len(self._totals) >= SERIES_LIMIT:
-                    key = (("otel.metric.overflow", True),)
-                    if key not in self._totals:
-                        _logger.warning(
-                            "%s has more than %d series; the rest is counted under "
-                            "otel.metric.overflow",
-                            self._name,
-                            SERIES_LIMIT,
-                        )
+                if len(self._totals) >= SERIES_LIMIT and key != _OVERFLOW_KEY:
+                    self._series.warn_of_overflow(SERIES_LIMIT, self._totals)
+                    key = _OVERFLOW_KEY
                 total = self._totals.get(key, 0)
-            self._totals[key] = total + amount
+            self._totals[key] = total = total + amount
+            cells = self._series.cells(key) if self._monotonic else None
+            if cells is not None:
+                cells[0] = total
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         """The callback of the observable instrument, which every collection calls first."""
@@ -76,10 +80,11 @@ class Totals:
         self._totals = {}
 
 
+_OVERFLOW_KEY: Key = tuple(OVERFLOW.items())
 _all_totals: list[Totals] = []
 tokens = Totals(semconv.LLM_TOKENS)
 cost = Totals(semconv.LLM_COST)
-active = Totals(semconv.ACTIVE)
+active = Totals(semconv.ACTIVE, monotonic=False)
 
 
 def llm_key(
@@ -121,11 +126,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _histogram(meter: Meter, name: str) -> Histogram:
-    return meter.create_histogram(
-        name,
-        unit=semconv.UNITS[name],
-        explicit_bucket_boundaries_advisory=semconv.BUCKETS[name],
-    )
+    return _bounded.histogram(meter, About(name, semconv.UNITS[name]), semconv.BUCKETS[name])
 
 
 class Instruments:
@@ -153,29 +154,53 @@ class Instruments:
 
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,254}")
-_made: dict[str, tuple[str, object]] = {}
+_LONGEST_UNIT = 63  # characters
+_made: dict[str, tuple[str, object, About]] = {}
 _made_lock = threading.Lock()
 
 
-def _user_instrument(kind: str, name: str, make: Callable[[Meter], T]) -> T:
+def _user_instrument(
+    kind: str, name: str, unit: str, description: str, make: Callable[[Meter, About], T]
+) -> T:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError(
             f"{kind} {name!r}: a name is a letter, then letters, digits, underscores and ./-"
         )
     with _made_lock:
         if name not in _made:
-            _made[name] = (kind, make(metrics.get_meter(USER_SCOPE)))
-        made_as, instrument = _made[name]
+            described = description if isinstance(description, str) else ""
+            about = About(name.lower(), _usable_unit(name, unit), described, user=True)
+            _made[name] = (kind, make(metrics.get_meter(USER_SCOPE), about), about)
+        made_as, instrument, _ = _made[name]
     if made_as != kind:
         raise ConfigError(f"{kind} {name!r}: the name is taken by a {made_as}")
     return instrument  # type: ignore[return-value]
+
+
+def _usable_unit(name: str, unit: object) -> str:
+    """``unit`` as the SDK takes it: it raises on others, in the middle of ``setup()``."""
+    if isinstance(unit, str) and unit.isascii() and len(unit) <= _LONGEST_UNIT:
+        return unit
+    _logger.warning(
+        "otelkit: %s is measured without a unit: one is ASCII text of at most %d characters",
+        name,
+        _LONGEST_UNIT,
+    )
+    return ""
+
+
+def made() -> list[tuple[str, About]]:
+    """Kind and description of every instrument that the application has made so far."""
+    with _made_lock:
+        return [(kind, about) for kind, _, about in _made.values()]
 
 
 def counter(name: str, *, unit: str = "", description: str = "") -> Counter:
     """A counter of the application's own: ``otelkit.counter("uploads").add(1, {"status": "ok"})``.
 
     May be made before ``setup()``, and asked for again by the same name. Keep attribute values to
-    a bounded set: every combination is a series of its own.
+    a bounded set: every combination is a series of its own, and of more than 2000 the rest is
+    measured as one. What cannot be measured is ignored, with one warning; it never raises.
 
     Args:
         name: Starts with a letter, then letters, digits, ``_``, ``.``, ``-``, ``/``.
@@ -185,7 +210,7 @@ def counter(name: str, *, unit: str = "", description: str = "") -> Counter:
     Raises:
         ConfigError: The name cannot be used, or names an instrument of another kind.
     """
-    return _user_instrument("counter", name, lambda m: m.create_counter(name, unit, description))
+    return _user_instrument("counter", name, unit, description, _bounded.counter)
 
 
 def histogram(
@@ -200,23 +225,29 @@ def histogram(
         buckets: Upper bounds, ascending; the SDK's own by default.
 
     Raises:
-        ConfigError: As for :func:`counter`, or ``buckets`` do not ascend.
+        ConfigError: As for :func:`counter`, or ``buckets`` are no ascending numbers.
     """
-    bounds = None if buckets is None else [float(bound) for bound in buckets]
-    if bounds is not None and bounds != sorted(set(bounds)):
-        raise ConfigError(f"histogram {name!r}: buckets must ascend, got {list(buckets or ())}")
+    bounds = None if buckets is None else _bounds(name, buckets)
     return _user_instrument(
-        "histogram",
-        name,
-        lambda m: m.create_histogram(
-            name, unit, description, explicit_bucket_boundaries_advisory=bounds
-        ),
+        "histogram", name, unit, description, lambda m, about: _bounded.histogram(m, about, bounds)
     )
+
+
+def _bounds(name: str, buckets: Sequence[float]) -> list[float]:
+    try:
+        bounds = [float(bound) for bound in buckets]
+    except (TypeError, ValueError):
+        raise ConfigError(f"histogram {name!r}: buckets are numbers, got {buckets!r}") from None
+    if bounds[-1:] == [math.inf]:  # there always is one; Prometheus writes it
+        bounds.pop()
+    if bounds != sorted(set(bounds)) or not all(map(math.isfinite, bounds)):
+        raise ConfigError(f"histogram {name!r}: buckets must ascend, got {buckets!r}")
+    return bounds
 
 
 def gauge(name: str, *, unit: str = "", description: str = "") -> Gauge:
     """A gauge of the application's own, as :func:`counter`: ``gauge("active_users").set(7)``."""
-    return _user_instrument("gauge", name, lambda m: m.create_gauge(name, unit, description))
+    return _user_instrument("gauge", name, unit, description, _bounded.gauge)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import Histogram, Meter, MeterProvider
 from opentelemetry.trace import Tracer, TracerProvider
 
-from otelkit import semconv
+from otelkit import _bounded, semconv
+from otelkit._bounded import About
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -55,9 +56,5 @@ def instruments(scope: str, make: Callable[[Meter], T]) -> Callable[[], T | None
 
 def histogram(meter: Meter, name: str, description: str) -> Histogram:
     """The histogram ``name`` with the unit and the buckets that the conventions give it."""
-    return meter.create_histogram(
-        name,
-        unit=semconv.UNITS[name],
-        description=description,
-        explicit_bucket_boundaries_advisory=semconv.BUCKETS[name],
-    )
+    about = About(name, semconv.UNITS[name], description)
+    return _bounded.histogram(meter, about, semconv.BUCKETS[name])
