@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
@@ -154,7 +153,7 @@ class LlmCall(Call):
         shared = _genai.reply(self._shared)
         if own is None or shared is None:
             return own or shared or NOTHING
-        return replace(merged(own, shared), usage=shared.usage)
+        return merged(own, shared)._replace(usage=shared.usage)
 
     def _settle(self) -> None:
         """Decide what the call used and cost, and write it on the span."""
@@ -164,7 +163,7 @@ class LlmCall(Call):
         if reply.usage is not None and self._around.llm is not None:
             self._around.llm.covered = True
         if self.covered:
-            reply = replace(reply, usage=None)
+            reply = reply._replace(usage=None)
         self._reply = reply
         self._cost = self._price(reply)
         if self.span.is_recording():
@@ -173,7 +172,8 @@ class LlmCall(Call):
                 found[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = self._first_chunk
             if self.operation.provider is None and reply.provider is not None:
                 found[semconv.PROVIDER_NAME] = reply.provider
-            self.span.set_attributes(found)
+            if found:
+                self.span.set_attributes(found)
 
     def _price(self, reply: Reply) -> pricing.Cost | None:
         if reply.usage is None:

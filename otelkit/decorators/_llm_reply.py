@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
 
 from opentelemetry.util.types import AttributeValue
@@ -12,7 +11,7 @@ from otelkit.pricing import Cost
 from otelkit.usage import Reply, Usage
 
 NOTHING = Reply()
-_COUNTS = tuple(field.name for field in fields(Usage) if field.name != "cost")
+_COUNTS = tuple(name for name in Usage._fields if name != "cost")
 
 
 def merged(first: Reply, second: Reply) -> Reply:
@@ -31,7 +30,7 @@ def added(known: Reply, reply: Reply) -> Reply:
     """Both replies' usage together under the later one's name; the same response counts once."""
     if reply.id is not None and reply.id == known.id:
         return reply
-    return replace(merged(reply, known), usage=_sum(known.usage, reply.usage))
+    return merged(reply, known)._replace(usage=_sum(known.usage, reply.usage))
 
 
 def _sum(first: Usage | None, second: Usage | None) -> Usage | None:

@@ -18,8 +18,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from otelkit.pricing import file, table
 from otelkit.pricing.rates import Bands, Rates, in_band, usd
@@ -38,8 +37,7 @@ _warned: dict[object, object] = {}
 _loading: threading.Thread | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What one call cost, in USD.
 
     Attributes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one LLM call. The totals are inclusive; the details are parts of the totals.
 
     Attributes:
@@ -29,8 +28,7 @@ class Usage:
     cache_write_1h_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What one response (or what has arrived of a stream) says about itself.
 
     Attributes:

@@ -6,7 +6,6 @@ with the usage of its last chunk, that of a whole response as ``response_cost``.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from otelkit.usage import openai
@@ -24,4 +23,4 @@ def feed(draft: Draft, value: Any) -> None:
     draft.provider = standard_name(hidden.get("custom_llm_provider")) or draft.provider
     cost = amount(hidden.get("response_cost"))
     if cost is not None and draft.usage is not None:
-        draft.usage = replace(draft.usage, cost=cost)
+        draft.usage = draft.usage._replace(cost=cost)
