@@ -12,6 +12,8 @@ from otelkit.export.exporter import Answer, Batch, Exporter
 
 FIRST_BACKOFF = 1.0  # seconds; doubled with every failure in a row, with jitter
 LONGEST_BACKOFF = 30.0
+ATTEMPTS = 3  # in a row while somebody waits
+PAUSE = 0.1  # seconds between them, and a bit longer each time
 
 
 class Delivery:
@@ -69,7 +71,7 @@ class Delivery:
         """
         self._deadline = deadline
         self._closing = closing
-        self._vain = False
+        self._refusals = 0  # in this pass, without a word on when to come again
 
     def run(self) -> bool:
         """Sends what is pending; false when the rest has to wait."""
@@ -94,9 +96,10 @@ class Delivery:
         now = time.monotonic()
         if self._deadline is None:
             return now >= self.not_before
-        if self._vain or max(now, self._silent_until) >= self._deadline:
+        begin = max(now + PAUSE * self._refusals, self._silent_until)
+        if self._refusals >= ATTEMPTS or begin >= self._deadline:
             return False
-        time.sleep(max(0.0, self._silent_until - now))
+        time.sleep(begin - now)
         return True
 
     def _time(self) -> float:
@@ -127,7 +130,7 @@ class Delivery:
         longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self._failures - 1, 10))
         backoff = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, hides nothing
         self.not_before = max(self._silent_until, now + backoff)
-        self._vain = retry_after is None
+        self._refusals += retry_after is None
 
     def _write_down(self, batch: Batch, answer: Answer, *, split: bool) -> None:
         account = self._account

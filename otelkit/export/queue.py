@@ -152,7 +152,7 @@ class Queue:
             self.exporter.close()
 
     def _has_work(self) -> bool:
-        return bool(self._items or self._encoding or self._delivery.waiting())
+        return self.counts().queued > 0
 
     def _ring(self) -> None:
         try:

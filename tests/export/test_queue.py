@@ -150,6 +150,14 @@ def test_a_batch_to_be_tried_again_waits_and_is_sent_when_the_receiver_is_back(
     exporter.answer = lambda batch: SENT
     flush(queue)
     assert queue.counts().sent == 1
+
+
+def test_while_somebody_waits_a_short_absence_is_bridged(make: Callable[..., Queue]) -> None:
+    exporter = Scripted(lambda batch: RETRY if len(exporter.asked) == 1 else SENT)
+    queue = make(exporter)
+    queue.put(1)
+    flush(queue)
+    assert queue.counts().sent == 1
     assert exporter.asked == [[1], [1]]
 
 
