@@ -14,7 +14,7 @@ from opentelemetry._logs import LoggerProvider
 from wrapt import register_post_import_hook
 
 from otelkit import semconv
-from otelkit.logs import counts, loguru, stdlib, structlog
+from otelkit.logs import counts, loguru, stdlib, structlog, values
 from otelkit.logs.console import Console
 from otelkit.logs.file import LogFile
 from otelkit.logs.formatters import JsonFormatter
@@ -59,6 +59,7 @@ def install(settings: Settings, logger_provider: LoggerProvider | None) -> list[
     global _installed
     if _installed is not None:
         return []
+    values.forget()
     problems: list[str] = []
     service = _service_name(settings, logger_provider)
     handlers: list[logging.Handler] = []

@@ -1,4 +1,4 @@
-"""A log record as every output shows it: one text, plain fields, its trace and its exception.
+"""A log record as every output shows it, made once where it is logged.
 
 Whatever the application logs (broken ``%`` arguments, failing ``__repr__``, megabytes, cycles), an
 entry can be made of it, is bounded, and holds no secret that redaction knows.
@@ -6,29 +6,26 @@ entry can be made of it, is bounded, and holds no secret that redaction knows.
 
 from __future__ import annotations
 
-import json
+import copy
 import logging
-import math
 import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
+from opentelemetry._logs import LogRecord, SeverityNumber
 
-from otelkit import _exceptions, capture, context, redaction, semconv
+from otelkit import _exceptions, context, semconv
 from otelkit.logs import correlation, servers
+from otelkit.logs.values import MESSAGE_LIMIT, familiar, plain, shown, text, valid
 
-TEXT_LIMIT = 65_536  # bytes of UTF-8
-FIELDS_LIMIT = 100
-_KEY_LIMIT = 256
-_INT64 = 2**63
-
-# Where a bridge leaves all the fields of a record, if they are not its attributes.
+# Where a bridge leaves the fields of a record: those that are, and those that cannot be attributes.
 FIELDS = "_otelkit_fields"
 # Where the copy of a record that a queue hands on has its entry: the trace is known no more then.
 ENTRY = "_otelkit_entry"
 
-RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName"}
+_PLAIN = frozenset(vars(logging.makeLogRecord({})))  # attributes of a record without extra ones
+_PLAIN_SIZE = len(_PLAIN)
+RESERVED = _PLAIN | {"asctime", "message", "taskName"}
 _NO_FIELDS = RESERVED | {
     "color_message",  # uvicorn's message once more, with terminal colours
     "otelSpanID",
@@ -37,6 +34,15 @@ _NO_FIELDS = RESERVED | {
     "otelServiceName",
     FIELDS,
     ENTRY,
+}
+_NOTHING: Mapping[Any, Any] = {}
+_SEVERITY_TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+_SEVERITIES = {
+    logging.DEBUG: SeverityNumber.DEBUG,
+    logging.INFO: SeverityNumber.INFO,
+    logging.WARNING: SeverityNumber.WARN,
+    logging.ERROR: SeverityNumber.ERROR,
+    logging.CRITICAL: SeverityNumber.FATAL,
 }
 
 
@@ -59,34 +65,57 @@ class Raised(NamedTuple):
 class Entry(NamedTuple):
     """What the outputs write of a record."""
 
-    message: str
+    sent: LogRecord  # OpenTelemetry's record, without attributes
     fields: dict[str, Any]  # strings, numbers, booleans, None, and lists and dicts of them
-    span: SpanContext
     request_id: str | None
     raised: Raised | None
+
+    @property
+    def message(self) -> str:
+        """The message, complete with its arguments."""
+        return str(self.sent.body)
 
 
 # Entries of the records that are being handled now. They are not kept on the records themselves:
 # formatters of the application that write all attributes of a record would write them, too.
 _held: dict[int, tuple[logging.LogRecord, Entry]] = {}
-_expected = threading.local()
+_expected: dict[int, tuple[object, str, Mapping[Any, Any], Any, Place]] = {}  # by thread
 
 
-def hold(record: logging.LogRecord) -> bool:
+def hold(record: logging.LogRecord) -> Entry | None:
     """Make the entry of ``record`` for all outputs until :func:`release`.
 
     Returns:
-        Whether the record is new; false when it is or was handled already.
+        The entry; None when the record is being, or was, handled already.
     """
-    if id(record) in _held or ENTRY in record.__dict__:
-        return False
-    _held[id(record)] = (record, of(record))
-    return True
+    key = id(record)
+    if key in _held or ENTRY in record.__dict__:
+        return None
+    made = _make(record)
+    _held[key] = (record, made)
+    return made
 
 
 def release(record: logging.LogRecord) -> None:
     """Forget what :func:`hold` made."""
     _held.pop(id(record), None)
+
+
+def of(record: logging.LogRecord) -> Entry:
+    """The entry of ``record``; never raises."""
+    held = _held.get(id(record))
+    if held is not None:
+        return held[1]
+    stamped: Entry | None = record.__dict__.get(ENTRY)
+    return stamped or _make(record)
+
+
+def stamp(handed_on: logging.LogRecord, record: logging.LogRecord) -> None:
+    """Give ``handed_on``, which goes to another thread or process, the entry of ``record``."""
+    made = of(record)
+    sent = copy.copy(made.sent)
+    vars(sent).update(context=None, attributes=None)  # cannot be pickled, and are not needed there
+    handed_on.__dict__[ENTRY] = made._replace(sent=sent)
 
 
 def handling(message: str) -> bool:
@@ -106,48 +135,64 @@ def expect(
     For libraries that hand a rendered text to :mod:`logging`, which takes the library itself for
     the caller. A record that never comes, because its level is off, is no harm.
     """
-    _expected.event = (logged, message, fields, exc_info, place)
+    _expected[threading.get_ident()] = (logged, message, fields, exc_info, place)
 
 
-def of(record: logging.LogRecord) -> Entry:
-    """The entry of ``record``; never raises."""
-    held = _held.get(id(record))
-    if held is not None:
-        return held[1]
-    if ENTRY in record.__dict__:
-        return record.__dict__[ENTRY]  # type: ignore[no-any-return]
-    try:
-        return _make(record)
-    except Exception as error:
-        message = f"{record.name}:{record.lineno} [not readable: {type(error).__name__}]"
-        return Entry(message, {}, INVALID_SPAN_CONTEXT, None, None)
+def severity(level: int) -> SeverityNumber:
+    """The severity number of a level of :mod:`logging`: 10 is DEBUG (5), 50 and more FATAL (21)."""
+    if level < logging.DEBUG:
+        return SeverityNumber.TRACE
+    return SeverityNumber(min(level // 10 * 4 + 1 + min(level % 10, 3), 24))
 
 
 def _make(record: logging.LogRecord) -> Entry:
-    here, span = correlation.here()
-    bound = context.bound(here)
-    message, given, exc_info = _read(record)
-    fields = plain(given) if given else {}
-    for name, value in bound.items():
-        if name != semconv.REQUEST_ID:
-            fields.setdefault(name, list(value) if isinstance(value, tuple) else value)
+    try:
+        message, given, exc_info = _read(record)
+        clean = text if record.args else familiar
+        fields = plain(given) if given else {}
+        return _entry(record, clean(message, MESSAGE_LIMIT), fields, exc_info)
+    except Exception as error:
+        message = f"{record.name}:{record.lineno} [not readable: {type(error).__name__}]"
+        return _entry(record, message, {}, None)
+
+
+def _entry(record: logging.LogRecord, message: str, fields: dict[str, Any], exc_info: Any) -> Entry:
+    sent = LogRecord(
+        timestamp=int(record.created * 1e9),
+        severity_text=_SEVERITY_TEXTS.get(record.levelname, record.levelname),
+        severity_number=_SEVERITIES.get(record.levelno) or severity(record.levelno),
+        body=message,
+    )
+    request_id = None
+    bound = context.bound(sent.context)
+    if bound:
+        request_id = bound.get(semconv.REQUEST_ID)
+        for name, value in bound.items():
+            if name != semconv.REQUEST_ID:
+                fields.setdefault(name, list(value) if isinstance(value, tuple) else value)
     request = correlation.request.get()
-    request_id = bound.get(semconv.REQUEST_ID) or (request.id if request else None)
-    return Entry(text(message), fields, span, request_id, _raised(exc_info) if exc_info else None)
+    if request is not None:
+        request_id = request_id or request.id
+        if not sent.trace_id:
+            request.claim(sent)
+    return Entry(sent, fields, request_id, _raised(exc_info) if exc_info else None)
 
 
 def _read(record: logging.LogRecord) -> tuple[str, Mapping[Any, Any], Any]:
     """Message, fields and exception of ``record``, as the application gave them."""
-    expected = getattr(_expected, "event", None)
-    if expected is not None and expected[0] is record.msg:
-        del _expected.event
-        message, given, exc_info, place = expected[1:]
-        record.pathname, record.lineno, record.funcName = place
-        return message, given, exc_info or record.exc_info
+    if _expected:
+        expected = _expected.pop(threading.get_ident(), None)
+        if expected is not None and expected[0] is record.msg:
+            _logged, message, fields, exc_info, place = expected
+            record.pathname, record.lineno, record.funcName = place
+            return message, fields, exc_info or record.exc_info
     own = record.__dict__
-    given = own.get(FIELDS)
+    given: Mapping[Any, Any] | None = own.get(FIELDS)
+    more = len(own) - _PLAIN_SIZE
     if given is None:
-        given = {key: value for key, value in own.items() if key not in _NO_FIELDS}
+        given = _extra(own) if more else _NOTHING
+    elif more not in (1, 1 + len(given)):  # a filter has added some since
+        given = _extra(own) | dict(given)
     if record.name in servers.ACCESS:
         given = {**given, **servers.access(record)}
     if record.stack_info:
@@ -155,72 +200,18 @@ def _read(record: logging.LogRecord) -> tuple[str, Mapping[Any, Any], Any]:
     return _message(record), given, record.exc_info
 
 
+def _extra(own: dict[str, Any]) -> dict[str, Any]:
+    return {key: own[key] for key in own if key not in _NO_FIELDS}
+
+
 def _message(record: logging.LogRecord) -> str:
     message = record.msg
-    if type(message) is str and not record.args:
-        return message
     try:
-        return record.getMessage()
+        if type(message) is not str:
+            return record.getMessage()
+        return message % record.args if record.args else message
     except Exception as error:
         return f"{shown(message)} {shown(record.args)} [not formatted: {type(error).__name__}]"
-
-
-def plain(given: Mapping[Any, Any]) -> dict[str, Any]:
-    """``given`` with text for names, and with values that JSON and OTLP know."""
-    fields: dict[str, Any] = {}
-    for key, value in given.items():
-        if len(fields) >= FIELDS_LIMIT:
-            fields["otelkit.fields.dropped"] = len(given) - FIELDS_LIMIT
-            break
-        if key in redaction.harmless_keys:
-            fields[key] = _value(value)
-            continue
-        name = text(shown(key), _KEY_LIMIT) or "(empty)"
-        harmless = redaction.admit(name) or not redaction.is_sensitive(name)
-        fields[name] = _value(value) if harmless else redaction.REDACTED
-    return fields
-
-
-def _value(value: Any) -> Any:
-    kind = type(value)
-    if kind is str:
-        return text(value)
-    if value is None or kind is bool:
-        return value
-    if kind is int and -_INT64 <= value < _INT64 and not redaction.is_card_number(value):
-        return value
-    if kind is float:
-        return value if math.isfinite(value) else str(value)
-    if kind is bytes:
-        return text(value[: 2 * TEXT_LIMIT].decode("utf-8", "backslashreplace"))
-    # What capture encodes is bounded, redacted and free of cycles.
-    return json.loads(capture.encode(value).text)
-
-
-def text(value: str, limit: int = TEXT_LIMIT) -> str:
-    """``value`` without secrets, as valid Unicode, cut at ``limit`` bytes with a mark."""
-    if len(value) * 4 <= limit:
-        return redaction.scrub(valid(value))
-    clean = valid(redaction.clip(value, limit))
-    encoded = clean.encode()
-    if len(value) <= limit and len(encoded) <= limit:
-        return clean
-    return f"{encoded[:limit].decode('utf-8', 'ignore')}… [cut, {len(value)} characters]"
-
-
-def valid(value: str) -> str:
-    """``value`` with lone surrogates escaped: in the exporter they would fail a whole batch."""
-    if value.isascii():
-        return value
-    return value.encode("utf-8", "backslashreplace").decode()
-
-
-def shown(value: object) -> str:
-    """``str(value)``; a text of ours where that fails."""
-    try:
-        return str(value)
-    except Exception as error:
-        return f"<{type(value).__name__} without text: {type(error).__name__}>"
 
 
 def _raised(exc_info: Any) -> Raised | None:

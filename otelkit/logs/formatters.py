@@ -39,14 +39,14 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line for ``record``, without a line break."""
         made = entry.of(record)
-        valid = made.span.is_valid
+        sent = made.sent
         line: dict[str, Any] = {
             "timestamp": timestamp(record.created),
             "level": record.levelname,
             "logger": record.name,
-            "message": made.message,
-            "trace_id": f"{made.span.trace_id:032x}" if valid else None,
-            "span_id": f"{made.span.span_id:016x}" if valid else None,
+            "message": sent.body,
+            "trace_id": f"{sent.trace_id:032x}" if sent.trace_id else None,
+            "span_id": f"{sent.span_id:016x}" if sent.span_id else None,
             "request_id": made.request_id,
             "service": self._service,
             "environment": self._environment,
@@ -78,9 +78,9 @@ class DetailedFormatter(logging.Formatter):
         moment = f"{_second(int(record.created), False)},{int(record.created % 1 * 1000):03d}"
         where = f"{record.name}:{record.lineno}"
         lines = [f"{moment} - {level} - {where} - {_shown(made.message)}"]
-        if made.span.is_valid:
-            lines.append(f"    trace_id: {made.span.trace_id:032x}")
-            lines.append(f"    span_id: {made.span.span_id:016x}")
+        if made.sent.trace_id:
+            lines.append(f"    trace_id: {made.sent.trace_id:032x}")
+            lines.append(f"    span_id: {made.sent.span_id:016x}")
         if made.request_id:
             lines.append(f"    request_id: {_shown(made.request_id)}")
         lines += [f"    {_shown(name)}: {_shown(value)}" for name, value in made.fields.items()]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from otelkit.logs import counts, entry
+from otelkit.logs.entry import Entry
 from otelkit.logs.limit import RateLimit
 
 
@@ -21,18 +22,17 @@ class Outputs:
         self._handlers = tuple(handlers)
         self._limit = RateLimit(per_minute) if per_minute is not None else None
 
-    def take(self, record: logging.LogRecord) -> bool:
+    def take(self, record: logging.LogRecord, made: Entry) -> bool:
         """Write ``record``, whose entry is held, to every output.
 
         Returns:
             False when the rate limit keeps it from all outputs, the application's own included.
         """
-        counts.record(record)
+        counts.records.add(record)
         if self._limit is not None:
-            made = entry.of(record)
             before = self._limit.passes(record, made.message)
             if before is None:
-                counts.suppressed(record)
+                counts.suppressed.add(record)
                 return False
             if before:
                 made.fields["otelkit.suppressed"] = before
@@ -47,9 +47,9 @@ class Outputs:
             record: Made by a bridge.
             also: A handler that gets it as well, unless it is suppressed.
         """
-        entry.hold(record)
+        made = entry.hold(record) or entry.of(record)
         try:
-            passed = self.take(record)
+            passed = self.take(record, made)
             if passed and also is not None:
                 also.handle(record)
             return passed

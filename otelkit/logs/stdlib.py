@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from otelkit.logs import entry
@@ -18,6 +18,8 @@ from otelkit.logs.outputs import Outputs
 from otelkit.settings import Settings
 
 Method = Callable[..., Any]
+
+_FREE = entry.RESERVED.isdisjoint
 
 
 class Bridge:
@@ -34,7 +36,7 @@ class Bridge:
         self._outputs = outputs
         self._console = console
         # Whether this thread's record is another library's, which has been written already.
-        self.forwarded: Callable[[], bool] = bool
+        self.forwarded: Callable[[], bool] | None = None
         self._active = True
         self._replaced: list[tuple[type, str, Method, Method]] = []
         self._levels: dict[str, tuple[int, int]] = {}  # before, and as we set it
@@ -72,16 +74,24 @@ class Bridge:
         setattr(owner, name, ours)
 
     def _call_handlers(self, original: Method) -> Method:
+        outputs, console = self._outputs, self._console
+
         def callHandlers(logger: logging.Logger, record: logging.LogRecord) -> None:
-            if not self._active or _silenced(logger) or self.forwarded():
+            if console.handler is not None:
+                console.keep()
+            forwarded = self.forwarded is not None and self.forwarded()
+            last: logging.Logger | None = logger
+            while last is not None and last.propagate:
+                last = last.parent
+            made = None
+            if self._active and not forwarded and (last is None or not _silenced(logger, last)):
+                made = entry.hold(record)
+            if made is None:
                 original(logger, record)
                 return
-            self._console.keep()
-            if not entry.hold(record):
-                original(logger, record)
-                return
+            record.__dict__.pop(entry.FIELDS, None)  # has served, and is no business of others
             try:
-                if self._outputs.take(record):
+                if outputs.take(record, made):
                     original(logger, record)
             finally:
                 entry.release(record)
@@ -89,20 +99,28 @@ class Bridge:
         return callHandlers
 
     def _make_record(self, original: Method) -> Method:
-        def makeRecord(logger: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
-            extra = kwargs.get("extra", args[8] if len(args) > 8 else None)
-            if not extra or not self._active or not isinstance(extra, Mapping):
-                return original(logger, *args, **kwargs)  # type: ignore[no-any-return]
-            harmless = {key: extra[key] for key in extra if key not in entry.RESERVED}
-            if len(harmless) == len(extra):
-                return original(logger, *args, **kwargs)  # type: ignore[no-any-return]
-            # logging would raise KeyError into the application; nothing needs to be lost instead.
-            if len(args) > 8:
-                args = (*args[:8], harmless, *args[9:])
-            else:
-                kwargs["extra"] = harmless
-            record: logging.LogRecord = original(logger, *args, **kwargs)
-            record.__dict__[entry.FIELDS] = dict(extra)
+        def makeRecord(
+            logger: logging.Logger,
+            name: str,
+            level: int,
+            fn: str,
+            lno: int,
+            msg: object,
+            args: Any,
+            exc_info: Any,
+            func: str | None = None,
+            extra: Any = None,
+            sinfo: str | None = None,
+        ) -> logging.LogRecord:
+            given = extra
+            if extra is not None and not _FREE(extra) and self._active:
+                # logging would raise KeyError into the application; nothing needs to be lost.
+                given = {key: extra[key] for key in extra if key not in entry.RESERVED}
+            record: logging.LogRecord = original(
+                logger, name, level, fn, lno, msg, args, exc_info, func, given, sinfo
+            )
+            if extra and self._active:
+                record.__dict__[entry.FIELDS] = extra
             return record
 
         return makeRecord
@@ -119,7 +137,7 @@ class Bridge:
         def prepare(handler: logging.handlers.QueueHandler, record: logging.LogRecord) -> Any:
             copy = original(handler, record)
             if self._active and isinstance(copy, logging.LogRecord):
-                copy.__dict__[entry.ENTRY] = entry.of(record)
+                entry.stamp(copy, record)
             return copy
 
         return prepare
@@ -155,16 +173,10 @@ def enabled(name: str, level: int) -> bool:
     return level >= logging.root.level
 
 
-def _silenced(logger: logging.Logger) -> bool:
-    """Whether the application cut ``logger`` off from the root and gave it nothing to write to."""
-    last: logging.Logger | None = logger
-    while last is not None and last.propagate:
-        last = last.parent
-    if last is None:
-        return False
-    while True:
-        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
-            return False
+def _silenced(logger: logging.Logger, last: logging.Logger) -> bool:
+    """Whether no logger from ``logger`` up to ``last``, which does not propagate, writes."""
+    while all(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
         if logger is last or logger.parent is None:
             return True
         logger = logger.parent
+    return False

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from otelkit.logs import entry, foreign, stdlib
+from otelkit.logs import entry, foreign, stdlib, values
 from otelkit.logs.console import Console
 from otelkit.logs.outputs import Outputs
 
@@ -105,7 +105,7 @@ class Bridge:
         Returns:
             What the logger is to be given.
         """
-        message, exc_info = entry.shown(event.get("event")), _exc_info(event)
+        message, exc_info = values.shown(event.get("event")), _exc_info(event)
         fields = {key: value for key, value in event.items() if key not in _OWN_KEYS}
         if not exc_info and "exception" in event:
             fields["exception"] = event["exception"]

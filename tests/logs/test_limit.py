@@ -73,9 +73,8 @@ class Metrics:
         self.reader = InMemoryMetricReader()
         provider = MeterProvider([self.reader], shutdown_on_exit=False)
         monkeypatch.setattr(metrics._internal, "_METER_PROVIDER", provider)
-        monkeypatch.setattr(counts, "_keys", {})
-        for totals in (counts._records, counts._suppressed):
-            totals.forget()
+        counts.records.forget()
+        counts.suppressed.forget()
 
     def points(self, name: str) -> dict[tuple[Any, ...], float]:
         data = self.reader.get_metrics_data()

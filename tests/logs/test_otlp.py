@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 
 from otelkit import logs
 from otelkit.context import bind
-from otelkit.logs.otlp import severity
+from otelkit.logs.entry import severity
 from otelkit.settings import Settings
 from tests.logs.conftest import Exported
 
