@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 # Loaded when first asked for: what they import takes as long as all the rest.
-_MODULES = ("health",)
+_MODULES = ("health", "langsmith")
 _LATER = {
     "instrument_fastapi": "otelkit.integrations.fastapi",
     "instrument_sqlalchemy": "otelkit.integrations.sqlalchemy",

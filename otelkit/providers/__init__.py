@@ -7,6 +7,7 @@ that can be replaced. Sampler, limits and exemplar filter remain those of the fi
 
 from __future__ import annotations
 
+import functools
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from otelkit.export.queue import Queue
+from otelkit.langsmith.connect import connect
 from otelkit.providers import destinations, metric_options, processors, resource, sampling
 from otelkit.providers.processors import LogQueues, MetricQueue, PushReader, SpanQueues
 from otelkit.settings import Settings
@@ -79,6 +81,7 @@ class Providers:
 
     def detach(self) -> None:
         """Ends the collection of metrics; closed queues of spans and records count what is lost."""
+        _spans.bridge = None
         for reader in self.readers:
             reader.queue = None
             _remove(reader)
@@ -110,6 +113,7 @@ def build(settings: Settings) -> Providers:
     _say_what_is_fixed(settings, problems)
     _spans.queues = tuple(q for q in providers.queues if q.signal == "traces")
     _records.queues = tuple(q for q in providers.queues if q.signal == "logs")
+    _connect_langsmith(settings, providers)
     described = Resource(attributes)
     providers.state = {
         "traces": _provide_traces(settings, described),
@@ -122,6 +126,14 @@ def build(settings: Settings) -> Providers:
         if isinstance(queue, MetricQueue):
             queue.start()
     return providers
+
+
+def _connect_langsmith(settings: Settings, providers: Providers) -> None:
+    queue = functools.partial(destinations.trace_queue, settings)
+    _spans.bridge, problems = connect(settings, queue)
+    providers.problems += problems
+    if _spans.bridge is not None and _spans.bridge.queue is not None:
+        providers.queues.append(_spans.bridge.queue)
 
 
 def _provide_traces(settings: Settings, described: Resource) -> str:

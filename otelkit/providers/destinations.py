@@ -31,6 +31,12 @@ def queues(settings: Settings) -> list[Queue]:
     return made
 
 
+def trace_queue(settings: Settings, name: str, exporter: Exporter) -> Queue:
+    """A queue for one more destination of traces."""
+    trouble = Trouble(urlsplit(exporter.endpoint)._replace(path="").geturl())
+    return _queue(settings, "traces", name, exporter, trouble)
+
+
 def _exporters(settings: Settings, signal: str) -> dict[str, Exporter]:
     made: dict[str, Exporter] = {}
     for name in getattr(settings, f"{signal}_exporter"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
@@ -17,6 +17,9 @@ from otelkit import enrich
 from otelkit.export.exporter import Exporter
 from otelkit.export.queue import Queue
 from otelkit.export.trouble import Trouble
+
+if TYPE_CHECKING:
+    from otelkit.langsmith.bridge import Bridge
 
 # One collection at a time, and none while the process forks: the SDK holds locks during it.
 collecting = threading.Lock()
@@ -35,20 +38,28 @@ def flush_queues(queues: tuple[Queue, ...], timeout_millis: float) -> bool:
 
 
 class SpanQueues(SpanProcessor):
-    """Hands ended spans to the queues of all destinations; ``queues`` may be replaced."""
+    """Hands ended spans to the queues of all destinations; ``queues`` may be replaced.
+
+    LangSmith does not get every span: the ``bridge`` chooses, if there is one.
+    """
 
     def __init__(self) -> None:
         self.queues: tuple[Queue, ...] = ()
+        self.bridge: Bridge | None = None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Writes what is bound in scope on the span."""
         enrich.start(span, parent_context)
+        if self.bridge is not None:
+            self.bridge.start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queues the span if it is sampled."""
         span = enrich.finish(span)
         context = span.context
         if context is not None and context.trace_flags & TraceFlags.SAMPLED:
+            if self.bridge is not None:
+                span = self.bridge.end(span)
             for queue in self.queues:
                 queue.put(span)
 
@@ -57,7 +68,9 @@ class SpanQueues(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Sends what waits; true when all of it was delivered in time."""
-        return flush_queues(self.queues, timeout_millis)
+        chosen = self.bridge.queue if self.bridge is not None else None
+        queues = self.queues if chosen is None else (*self.queues, chosen)
+        return flush_queues(queues, timeout_millis)
 
 
 class LogQueues(LogRecordProcessor):

@@ -1,0 +1,85 @@
+"""The project that runs are in, and where they can be looked at."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from opentelemetry import context
+
+from otelkit.langsmith._runs import Run
+
+_PATIENCE = 5.0  # seconds for one request
+_PAUSE = 60.0  # seconds between two
+
+
+class Project:
+    """A project at LangSmith.
+
+    A run's web address contains two ids that only LangSmith knows. They are asked for once
+    something has been sent (a project comes to be with its first run), in a thread of its own, so
+    that nobody waits for them; until then LangSmith finds a run by its own id under ``/r/``.
+
+    Args:
+        endpoint: LangSmith's API.
+        name: Of the project; None for LangSmith's ``default``.
+        key: The key of its API; None where there is none to ask with.
+    """
+
+    def __init__(self, endpoint: str, name: str | None, key: str | None) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.name = name or "default"
+        self.key = key
+        self._site = _site(self.endpoint)
+        self._ids: tuple[str, str] | None = None  # of workspace and project
+        self._not_before = 0.0
+
+    def address(self, run: Run) -> str:
+        """The web address of ``run``; good once the run has arrived."""
+        if self._ids is None:
+            return f"{self._site}/r/{run.id}"
+        workspace, project = self._ids
+        return f"{self._site}/o/{workspace}/projects/p/{project}/r/{run.id}"
+
+    def look_up(self) -> None:
+        """Begins to ask for the ids, unless they are known; returns at once."""
+        now = time.monotonic()
+        if self._ids is not None or self.key is None or now < self._not_before:
+            return
+        self._not_before = now + _PAUSE
+        try:
+            threading.Thread(target=self.id, name="otelkit-langsmith", daemon=True).start()
+        except RuntimeError:
+            pass  # the interpreter ends
+
+    def id(self) -> str | None:
+        """The project's id, for which LangSmith may have to be asked; None if it does not tell."""
+        if self._ids is None:
+            try:
+                self._ids = self._asked()
+            except Exception:
+                return None
+        return self._ids[1]
+
+    def _asked(self) -> tuple[str, str]:
+        context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
+        url = f"{self.endpoint}/sessions?limit=1&name={quote(self.name, safe='')}"
+        request = urllib.request.Request(url, headers={"x-api-key": self.key or ""})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
+            found: list[dict[str, Any]] = json.load(answer)
+        return str(found[0]["tenant_id"]), str(found[0]["id"])
+
+
+def _site(api: str) -> str:
+    """The web site that belongs to an API, as LangSmith's own client has it."""
+    parts = urlsplit(api)
+    if parts.hostname in ("localhost", "127.0.0.1", "0.0.0.0", "::1"):  # noqa: S104
+        return "http://localhost"
+    path = parts.path.removesuffix("/v1")
+    if path.endswith("/api"):
+        return parts._replace(path=path.removesuffix("/api")).geturl()
+    return parts._replace(netloc=parts.netloc.replace("api.smith.", "smith."), path="").geturl()
