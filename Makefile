@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo view test test-soak wheel-test lint format bench docs lock clean
+.PHONY: help demo view test test-soak otelcol wheel-test lint format bench docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: $(VENV)/.ready  ## run the tests
 
 test-soak: $(VENV)/.ready  ## run the tests that take minutes: outages, forks by the hundred
 	$(BIN)/python -m pytest -m soak
+
+otelcol:  ## find the collector, or build it with Go; prints its path last
+	@sh collector/otelcol.sh
 
 wheel-test: $(VENV)/.ready  ## build the wheel, and use it in an environment of its own
 	PYTHON="$(PYTHON)" sh tests/wheel.sh $(BIN)/python
