@@ -100,15 +100,22 @@ class Series:
         except AttributeError:
             self.warn("attributes are ignored, they are no mapping", attributes)
             return self.admit(None)
+        return self._admit(key, attributes)
+
+    def _admit(
+        self, key: Hashable, attributes: Attributes | None
+    ) -> tuple[Attributes | None, Cells | None]:
         with self.lock:
-            if len(self._cells) >= SERIES_LIMIT and key is not _OVERFLOW_KEY:
-                keys = (k for k in self._cells if isinstance(k, frozenset))
-                self.warn_of_overflow(SERIES_LIMIT, keys)
+            full = len(self._cells) >= SERIES_LIMIT
+            if full and key not in self._cells:
                 attributes, key = OVERFLOW, _OVERFLOW_KEY
             if key not in self._cells:
-                opened = _open(self.about, attributes or {}) if _open else None
-                self._cells[key] = opened
-            return attributes, self._cells[key]
+                self._cells[key] = _open(self.about, attributes or {}) if _open else None
+            cells = self._cells[key]
+        if full:  # a handler of the warning may measure, too: not while the lock is held
+            keys = (k for k in list(self._cells) if isinstance(k, frozenset))
+            self.warn_of_overflow(SERIES_LIMIT, keys)
+        return attributes, cells
 
     def cells(self, key: tuple[tuple[str, Any], ...]) -> Cells | None:
         """The cells of the series with the attribute pairs ``key``, if others want to read it."""

@@ -57,15 +57,16 @@ class Totals:
         """Add ``amount`` to the series ``key``, a tuple of attribute pairs."""
         with self._lock:
             total = self._totals.get(key)
-            if total is None:
-                if len(self._totals) >= SERIES_LIMIT and key != _OVERFLOW_KEY:
-                    self._series.warn_of_overflow(SERIES_LIMIT, self._totals)
-                    key = _OVERFLOW_KEY
-                total = self._totals.get(key, 0)
-            self._totals[key] = total = total + amount
+            full = total is None and len(self._totals) >= SERIES_LIMIT
+            if full:
+                key = _OVERFLOW_KEY
+                total = self._totals.get(key)
+            self._totals[key] = total = (total or 0) + amount
             cells = self._series.cells(key) if self._monotonic else None
             if cells is not None:
                 cells[0] = total
+        if full:  # a handler of the warning may count, too: not while the lock is held
+            self._series.warn_of_overflow(SERIES_LIMIT, list(self._totals))
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         """The callback of the observable instrument, which every collection calls first."""
