@@ -32,6 +32,13 @@ test-soak: $(VENV)/.ready  ## run the tests that take minutes: outages, forks by
 otelcol:  ## find the collector, or build it with Go; prints its path last
 	@sh collector/otelcol.sh
 
+test-oldest: $(VENV)/.ready  ## run the tests with the oldest versions that are supported
+	test -x $(VENV)-oldest/bin/python || $(PYTHON) -m venv $(VENV)-oldest
+	$(BIN)/uv pip install --quiet --python $(VENV)-oldest/bin/python \
+		--requirement requirements.lock --override tests/oldest.txt
+	$(BIN)/uv pip install --quiet --python $(VENV)-oldest/bin/python --no-deps --no-build-isolation --editable .
+	$(VENV)-oldest/bin/python -m pytest
+
 wheel-test: $(VENV)/.ready  ## build the wheel, and use it in an environment of its own
 	PYTHON="$(PYTHON)" sh tests/wheel.sh $(BIN)/python
 

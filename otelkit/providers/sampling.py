@@ -6,8 +6,6 @@ raises on what it cannot use.
 
 from __future__ import annotations
 
-from inspect import signature
-
 from opentelemetry.sdk._logs import LogRecordLimits
 from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.sdk.trace.sampling import (
@@ -48,11 +46,9 @@ def span_limits(settings: Settings) -> SpanLimits:
 
 def log_limits(settings: Settings) -> LogRecordLimits:
     """The limits of log records."""
-    limits = {
-        "max_attributes": settings.log_attribute_count_limit,
-        "max_attribute_length": settings.log_attribute_length_limit,
-        "max_log_record_attributes": settings.log_attribute_count_limit,
-        "max_log_record_attribute_length": settings.log_attribute_length_limit,
-    }
-    known = signature(LogRecordLimits).parameters  # 1.43 has the first two only
-    return LogRecordLimits(**{name: limit for name, limit in limits.items() if name in known})
+    return LogRecordLimits(
+        max_attributes=settings.log_attribute_count_limit,
+        max_attribute_length=settings.log_attribute_length_limit,
+        max_log_record_attributes=settings.log_attribute_count_limit,
+        max_log_record_attribute_length=settings.log_attribute_length_limit,
+    )
