@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -80,6 +81,9 @@ class Entry(NamedTuple):
 # formatters of the application that write all attributes of a record would write them, too.
 _held: dict[int, tuple[logging.LogRecord, Entry]] = {}
 _expected: dict[int, tuple[object, str, Mapping[Any, Any], Any, Place]] = {}  # by thread
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_held.clear)
+    os.register_at_fork(after_in_child=_expected.clear)
 
 
 def hold(record: logging.LogRecord) -> Entry | None:

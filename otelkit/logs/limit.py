@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 WINDOW = 60.0  # seconds
 LINES_LIMIT = 1_000  # different lines that are watched at the same time
@@ -12,7 +11,8 @@ LINES_LIMIT = 1_000  # different lines that are watched at the same time
 class RateLimit:
     """Lets a line through so many times a minute; the next one after says how many were not.
 
-    Lines are identical when logger, level and message are.
+    Lines are identical when logger, level and message are. There is no lock, which a fork could copy
+    while it is held: threads that log a line at the same moment may get one too many through.
 
     Args:
         per_minute: How many identical lines may pass.
@@ -20,7 +20,6 @@ class RateLimit:
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
-        self._lock = threading.Lock()
         self._seen: dict[tuple[str, int, int], _Line] = {}
 
     def passes(self, record: logging.LogRecord, message: str) -> int | None:
@@ -30,17 +29,16 @@ class RateLimit:
             None when it may not; else the number of identical lines suppressed before it.
         """
         key = (record.name, record.levelno, hash(message))
-        with self._lock:
-            line = self._seen.get(key)
-            if line is None:
-                if len(self._seen) >= LINES_LIMIT:
-                    del self._seen[next(iter(self._seen))]  # the one first seen longest ago
-                line = self._seen[key] = _Line(record.created)
-            suppressed = 0
-            if record.created - line.since >= WINDOW:
-                suppressed, line.since, line.count = line.over(self._per_minute), record.created, 0
-            line.count += 1
-            return suppressed if line.count <= self._per_minute else None
+        line = self._seen.get(key)
+        if line is None:
+            if len(self._seen) >= LINES_LIMIT:
+                self._seen.pop(next(iter(tuple(self._seen))), None)  # first seen longest ago
+            line = self._seen.setdefault(key, _Line(record.created))
+        suppressed = 0
+        if record.created - line.since >= WINDOW:
+            suppressed, line.since, line.count = line.over(self._per_minute), record.created, 0
+        line.count += 1
+        return suppressed if line.count <= self._per_minute else None
 
 
 class _Line:

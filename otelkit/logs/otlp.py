@@ -7,6 +7,7 @@ lines of its own exporter; this one does neither, and its attributes have the sa
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from typing import Any
 
@@ -22,6 +23,10 @@ from otelkit.settings import Settings
 _EXPORTERS = ("opentelemetry", "urllib3", "requests", "grpc")
 _LOGGERS_LIMIT = 10_000
 _MOST_ATTRIBUTES = FIELDS_LIMIT + 10
+
+_emitting: set[int] = set()  # threads
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_emitting.clear)
 
 
 class OtlpHandler(QuietHandler):
@@ -42,25 +47,32 @@ class OtlpHandler(QuietHandler):
         self._length = settings.log_attribute_length_limit
         self._bounded = self._count >= _MOST_ATTRIBUTES and self._length >= 2 * FIELD_LIMIT
         self._loggers: dict[str, Logger] = {}
-        self._emitting: set[int] = set()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Emit ``record``, without the lock of ordinary handlers: the provider has its own."""
         thread = threading.get_ident()
         # What is logged while emitting on this thread would come back here without end.
-        if thread in self._emitting:
+        if thread in _emitting:
             return False
-        self._emitting.add(thread)
+        _emitting.add(thread)
         try:
             logger = self._loggers.get(record.name) or self._logger(record.name)
             if logger is not None:
                 made = entry.of(record)
-                made.sent.attributes = self._attributes(record, made)
+                attributes = {
+                    semconv.CODE_FILE_PATH: record.pathname,
+                    semconv.CODE_FUNCTION_NAME: record.funcName,
+                    semconv.CODE_LINE_NUMBER: record.lineno,
+                    **made.fields,
+                }
+                if made.raised or made.request_id or not self._bounded:
+                    attributes = self._completed(attributes, made)
+                made.sent.attributes = attributes
                 logger.emit(made.sent)
         except Exception:
             self.handleError(record)
         finally:
-            self._emitting.discard(thread)
+            _emitting.discard(thread)
         return True
 
     def _logger(self, name: str) -> Logger | None:
@@ -71,22 +83,15 @@ class OtlpHandler(QuietHandler):
             self._loggers[name] = logger
         return logger
 
-    def _attributes(self, record: logging.LogRecord, made: entry.Entry) -> dict[str, Any]:
-        attributes: dict[str, Any] = {
-            semconv.CODE_FILE_PATH: record.pathname,
-            semconv.CODE_FUNCTION_NAME: record.funcName,
-            semconv.CODE_LINE_NUMBER: record.lineno,
-            **made.fields,
-        }
+    def _completed(self, attributes: dict[str, Any], made: entry.Entry) -> dict[str, Any]:
         if made.raised:
             attributes[semconv.EXCEPTION_TYPE] = made.raised.type
             attributes[semconv.EXCEPTION_MESSAGE] = made.raised.message
             attributes[semconv.EXCEPTION_STACKTRACE] = made.raised.stack
         if made.request_id:
             attributes[semconv.REQUEST_ID] = made.request_id
-        return attributes if self._bounded else self._cut(attributes)
-
-    def _cut(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        if self._bounded:
+            return attributes
         # The SDK logs and warns about what it cuts and drops itself, for every single record.
         cut = {
             name: value[: self._length] if type(value) is str else value

@@ -26,7 +26,7 @@ SERVERS = {
         "--access-logfile", "-", "--no-control-socket",
     ],
     "gunicorn with uvicorn's workers": [
-        "gunicorn", "tests.logs.service:service", "-k", "uvicorn.workers.UvicornWorker",
+        "gunicorn", "tests.logs.service:service", "-k", "uvicorn_worker.UvicornWorker",
         "-b", "fd://{fd}", "--access-logfile", "-", "--no-control-socket",
     ],
 }  # fmt: skip
@@ -54,7 +54,6 @@ class Server:
                     "OTEL_BLRP_SCHEDULE_DELAY": "50",
                     "OTEL_BSP_SCHEDULE_DELAY": "50",
                     "OTELKIT_LOG_FILE": str(self.file),
-                    "PYTHONWARNINGS": "ignore",
                     **env,
                 },
             )

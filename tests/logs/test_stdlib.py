@@ -6,15 +6,19 @@ import io
 import logging
 import logging.config
 import logging.handlers
+import os
 import queue
+import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 
 from otelkit import logs
+from otelkit.settings import Settings
 from tests.logs.conftest import Exported, Stderr
 
 
@@ -319,3 +323,35 @@ def test_threads_lose_no_record(exported: Exported, logger: logging.Logger) -> N
     for thread in threads:
         thread.join()
     assert len(exported.bodies) == 800
+
+
+def test_a_child_forked_while_threads_log_goes_on_logging(
+    logger: logging.Logger, tmp_path: Path
+) -> None:
+    file = tmp_path / "app.log"
+    settings = {"log_format": "off", "log_file": str(file), "log_rate_limit": 10**6}
+    logs.install(Settings.from_env({}, **settings), None)
+    stop = threading.Event()
+
+    def chat() -> None:
+        while not stop.is_set():
+            logger.info("parent")
+
+    threads = [threading.Thread(target=chat) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    statuses = []
+    for _ in range(10):
+        pid = os.fork()
+        if pid == 0:  # pragma: no cover
+            signal.alarm(10)
+            worker = threading.Thread(target=logger.info, args=("child",))
+            worker.start()
+            worker.join()
+            os._exit(0)
+        statuses.append(os.waitpid(pid, 0)[1])
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert statuses == [0] * 10
+    assert file.read_text().count('"message":"child"') == 10
