@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-_NUMBERS = {"size": "size", "idle": "checkedin", "in_use": "checkedout", "overflow": "overflow"}
-
 
 def sqlalchemy_check(engine: Engine | AsyncEngine) -> Callable[[], Any]:
     """A check that a database answers ``SELECT 1`` through a connection of the engine's pool.
@@ -92,9 +90,15 @@ def _was_stale(error: Exception) -> bool:
 
 
 def _pool(engine: Engine) -> dict[str, Any]:
-    pool: Any = engine.pool
+    from sqlalchemy.pool import QueuePool
+
+    pool = engine.pool
     found: dict[str, Any] = {"pool": type(pool).__name__}
-    for name, method in _NUMBERS.items():
-        if hasattr(pool, method):  # pools that keep nothing have no numbers
-            found[name] = max(0, getattr(pool, method)())
+    if isinstance(pool, QueuePool):  # the others have no such numbers
+        found |= {
+            "size": pool.size(),
+            "idle": pool.checkedin(),
+            "in_use": pool.checkedout(),
+            "overflow": max(0, pool.overflow()),  # negative before the pool was full once
+        }
     return found

@@ -51,7 +51,8 @@ def memory_check(*, warning: float = 10.0) -> Callable[[], Result]:
     def check() -> Result:
         if not _MEMINFO.exists():
             return Result("healthy", "this system does not tell")
-        memory = min([_of_machine(), *_of_groups()], key=lambda each: each.percent)
+        # What runs out first.
+        memory = min([_of_machine(), *_of_groups()], key=lambda each: each.available)
         numbers = {
             "total_bytes": memory.total,
             "available_bytes": memory.available,

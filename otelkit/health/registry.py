@@ -82,24 +82,18 @@ class Check:
         found = component(self.name, result, seconds)
         with self._lock:
             before, self.last, self._last_at = self.last, found, time.monotonic()
-        _tell(before.status if before else "healthy", found)
+        if found.status != (before.status if before else "healthy"):
+            _tell(found, before)
         return found
 
 
-def _tell(before: Status, now: Component) -> None:
-    """Log a change; silence means healthy since the start."""
-    if now.status == before:
-        return
+def _tell(now: Component, before: Component | None) -> None:
+    was = f" (was {before.status})" if before else ""
+    why = f": {now.message}" if now.message else ""
+    level = logging.INFO if now.status == "healthy" else logging.WARNING
+    told = {semconv.COMPONENT: now.name}
     try:
-        _log.log(
-            logging.INFO if now.status == "healthy" else logging.WARNING,
-            "%s is %s (was %s)%s",
-            now.name,
-            now.status,
-            before,
-            f": {now.message}" if now.message else "",
-            extra={semconv.COMPONENT: now.name},
-        )
+        _log.log(level, "%s is %s%s%s", now.name, now.status, was, why, extra=told)
     except Exception:
         pass  # a logging filter of the application's raised
 
