@@ -11,7 +11,7 @@ LINES_LIMIT = 1_000  # different lines that are watched at the same time
 class RateLimit:
     """Lets a line through so many times a minute; the next one after says how many were not.
 
-    Lines are identical when logger, level and message are. There is no lock, which a fork could copy
+    Lines are identical when logger, level and message are. There is no lock that a fork could copy
     while it is held: threads that log a line at the same moment may get one too many through.
 
     Args:
