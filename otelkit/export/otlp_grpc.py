@@ -57,68 +57,62 @@ class OtlpGrpcExporter(OtlpExporter):
         self._headers = tuple(destination.headers.items())
         self._channel: Any = None
         self._export: Any = None
-        self._call: Any = None
         self._sending = threading.Lock()
         self._held = False
-        self._aborted = False
-
-    def close(self) -> None:
-        """Ends the channel."""
-        if self._channel is not None:
-            self._channel.close()
-        self._channel = None
-
-    def abort(self) -> None:
-        """Cancels the request in flight, for good."""
-        self._aborted = True
-        if call := self._call:
-            call.cancel()
-
-    def reset(self) -> None:
-        """Lets go of the parent's channel."""
-        if self._channel is not None:
-            _abandoned.append(self._channel)
-        self._channel = self._call = None
-        self._sending = threading.Lock()
-
-    def hold(self) -> None:
-        """Waits for the request in flight, cancels it if need be: gRPC at work cannot be forked."""
-        self._held = self._sending.acquire(timeout=0.1)
-        if not self._held:
-            if call := self._call:
-                call.cancel()
-            self._held = self._sending.acquire(timeout=1.0)
-
-    def release(self) -> None:
-        """Lets requests go on."""
-        if self._held:
-            self._sending.release()
+        self._interrupted = False  # by hold()
 
     def send(self, batch: Batch, timeout: float) -> Answer:
         """Sends one request within ``timeout`` seconds."""
+        answer = self._try(batch, timeout)
+        if answer.outcome != "sent" and self._interrupted:
+            self._interrupted = False
+            return self._try(batch, timeout)  # the fork is over
+        return answer
+
+    def _try(self, batch: Batch, timeout: float) -> Answer:
         try:
             with self._sending:
-                body = self._exchange(batch.payload, timeout)
-        except grpc.FutureCancelledError:
-            if self._aborted:
-                return Answer("retry", "no answer in time")
-            return self.send(batch, timeout)  # it was hold(), and the fork is over
+                if self._channel is None:
+                    self._channel = _channel(self._destination)
+                    self._export = self._channel.unary_unary(_METHODS[self._signal])
+                # A blocking call: others need a thread more, which cannot start at the end of a
+                # process.
+                body = self._export(batch.payload, timeout=timeout, metadata=self._headers)
         except grpc.RpcError as error:
             return _understood(error)
         except Exception as error:  # a certificate that cannot be read, a header gRPC refuses
             return Answer("failed", f"{type(error).__name__}: {error}")
         return self.accepted(body)
 
-    def _exchange(self, body: bytes, timeout: float) -> bytes:
-        if self._channel is None:
-            self._channel = _channel(self._destination)
-            self._export = self._channel.unary_unary(_METHODS[self._signal])
-        self._call = self._export.future(body, timeout=timeout, metadata=self._headers)
-        try:
-            answer: bytes = self._call.result()
-            return answer
-        finally:
-            self._call = None
+    def close(self) -> None:
+        """Ends the channel, and a request in flight with it."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def abort(self) -> None:
+        """Makes a request that another thread is sending fail at once."""
+        self.close()
+
+    def reset(self) -> None:
+        """Lets go of the parent's channel."""
+        if self._channel is not None:
+            _abandoned.append(self._channel)
+        self._channel = None
+        self._sending = threading.Lock()
+
+    def hold(self) -> None:
+        """Waits for the request in flight, ends it if need be: gRPC at work cannot be forked."""
+        self._held = self._sending.acquire(timeout=0.1)
+        if not self._held:
+            self._interrupted = True
+            self.close()
+            self._held = self._sending.acquire(timeout=1.0)
+
+    def release(self) -> None:
+        """Lets requests go on."""
+        if self._held:
+            self._sending.release()
 
 
 def _channel(destination: Otlp) -> Any:

@@ -45,13 +45,15 @@ class Providers:
     attributes: dict[str, Any]  # of the resource
     queues: list[Queue]
     problems: list[str]
+    scraped: PushReader | None = None  # where the metrics endpoint collects
     state: dict[str, str] = field(default_factory=dict)  # by signal
     _held: bool = False
 
     @property
     def readers(self) -> list[PushReader]:
-        """Where the queues of metrics collect."""
-        return [queue.reader for queue in self.queues if isinstance(queue, MetricQueue)]
+        """Where the queues of metrics and the metrics endpoint collect."""
+        readers = [queue.reader for queue in self.queues if isinstance(queue, MetricQueue)]
+        return [*readers, self.scraped] if self.scraped else readers
 
     @property
     def samples_like_parents(self) -> bool:
@@ -94,6 +96,7 @@ class Providers:
             queue.reset()
             if self.state[queue.signal] == "created":
                 queue.exporter.speak_as(resource.encoded(self.attributes))
+        _free_locks_of_meters()
         for reader in self.readers:
             # What the parent counted is the parent's: a fresh registration starts at zero.
             _remove(reader)
@@ -109,7 +112,8 @@ def build(settings: Settings) -> Providers:
         MissingExtraError: gRPC is asked for and not installed.
     """
     attributes, problems = resource.describe(settings)
-    providers = Providers(attributes, destinations.queues(settings), problems)
+    scraped = PushReader({}, {}) if settings.metrics else None
+    providers = Providers(attributes, destinations.queues(settings), problems, scraped)
     _say_what_is_fixed(settings, problems)
     _spans.queues = tuple(q for q in providers.queues if q.signal == "traces")
     _records.queues = tuple(q for q in providers.queues if q.signal == "logs")
@@ -217,6 +221,17 @@ def _say_what_is_fixed(settings: Settings, problems: list[str]) -> None:
             problems.append(
                 f"{', '.join(differing)}: fixed by the first setup() of this process; not changed"
             )
+
+
+def _free_locks_of_meters() -> None:
+    """In a forked child: threads that do not exist here may have held them.
+
+    The SDK frees all its locks but these, and has no public way to.
+    """
+    provider: Any = metrics.get_meter_provider()
+    for meter in getattr(provider, "_meters", {}).values():
+        if hasattr(meter, "_instrument_registration_lock"):
+            meter._instrument_registration_lock = threading.Lock()
 
 
 def _remove(reader: PushReader) -> None:

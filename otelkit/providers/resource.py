@@ -8,7 +8,7 @@ import socket
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import PurePath
 from typing import Any
 
@@ -29,9 +29,9 @@ def describe(settings: Settings) -> tuple[dict[str, Any], list[str]]:
         semconv.DEPLOYMENT_ENVIRONMENT: settings.environment,
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "opentelemetry",
-        "telemetry.sdk.version": version("opentelemetry-sdk"),
+        "telemetry.sdk.version": _version("opentelemetry-sdk"),
         "telemetry.distro.name": "otelkit",
-        "telemetry.distro.version": version("otelkit"),
+        "telemetry.distro.version": _version("otelkit"),
         "host.name": socket.gethostname(),
         "host.arch": platform.machine(),
         "os.type": platform.system().lower(),
@@ -71,6 +71,13 @@ def _identity() -> dict[str, Any]:
         "process.pid": os.getpid(),
         "process.parent_pid": os.getppid(),
     }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:  # an application frozen into one file may have no metadata
+        return "unknown"
 
 
 def _program() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -138,7 +139,7 @@ def test_who_speaks_can_be_said_in_place_of_what_the_items_say(
         (400, {}, Answer("failed", "answered 400 Bad Request")),
         (401, {}, Answer("failed", "answered 401 Unauthorized")),
         (404, {}, Answer("failed", "answered 404 Not Found")),
-        (413, {}, Answer("too_large", "answered 413 Request Entity Too Large")),
+        (413, {}, Answer("too_large", f"answered 413 {HTTPStatus(413).phrase}")),
         (429, {"Retry-After": "7"}, Answer("retry", "answered 429 Too Many Requests", 7.0)),
         (429, {"Retry-After": "x"}, Answer("retry", "answered 429 Too Many Requests")),
         (500, {}, Answer("failed", "answered 500 Internal Server Error")),
