@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otelkit.errors import ConfigError, MissingExtraError
-from otelkit.health.results import Result
+from otelkit.health.results import Result, failure
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -45,35 +46,37 @@ def sqlalchemy_check(engine: Engine | AsyncEngine) -> Callable[[], Any]:
 
 
 def _synchronous(engine: Engine) -> Callable[[], Any]:
-    def ask() -> None:
-        with engine.connect() as connection:
-            _select_one(connection)
+    def ask() -> Exception | None:
+        try:
+            with engine.connect() as connection:
+                _select_one(connection)
+        except Exception as error:
+            return error
+        return None
 
     def check() -> Result:
-        try:
-            ask()
-        except Exception as error:
-            if not _was_stale(error):
-                raise
-            ask()
-        return Result("healthy", metadata=_pool(engine))
+        error = ask()
+        if _was_stale(error):
+            error = ask()
+        return _result(engine, error)
 
     return check
 
 
 def _asynchronous(engine: AsyncEngine) -> Callable[[], Any]:
-    async def ask() -> None:
-        async with engine.connect() as connection:
-            await connection.run_sync(_select_one)
+    async def ask() -> Exception | None:
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(_select_one)
+        except Exception as error:
+            return error
+        return None
 
     async def check() -> Result:
-        try:
-            await ask()
-        except Exception as error:
-            if not _was_stale(error):
-                raise
-            await ask()
-        return Result("healthy", metadata=_pool(engine.sync_engine))
+        error = await ask()
+        if _was_stale(error):
+            error = await ask()
+        return _result(engine.sync_engine, error)
 
     return check
 
@@ -84,9 +87,14 @@ def _select_one(connection: Connection) -> None:
     connection.execute(select(literal(1)))  # written as the dialect wants it
 
 
-def _was_stale(error: Exception) -> bool:
+def _was_stale(error: Exception | None) -> bool:
     """Whether the pool gave a connection that had broken; the next one it gives is a new one."""
     return bool(getattr(error, "connection_invalidated", False))
+
+
+def _result(engine: Engine, error: Exception | None) -> Result:
+    found = failure(error) if error else Result("healthy")
+    return replace(found, metadata=_pool(engine))
 
 
 def _pool(engine: Engine) -> dict[str, Any]:

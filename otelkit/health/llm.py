@@ -13,37 +13,37 @@ from otelkit.health.results import Result
 
 
 class _Provider(NamedTuple):
-    """How the provider's own client is configured."""
+    """How the provider's own Python client is configured."""
 
     keys: tuple[str, ...]  # variables; one of them is needed
-    address: str  # variable that replaces the default
-    default: str
+    url: str = ""
+    url_variable: str = ""  # replaces `url`
 
 
-# By the names that spans have for them. Variables are those of the providers' Python clients.
+# By the names that spans have for them.
 _PROVIDERS = {
     "anthropic": _Provider(
         ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
-        "ANTHROPIC_BASE_URL",
         "https://api.anthropic.com",
+        "ANTHROPIC_BASE_URL",
     ),
     "azure.ai.openai": _Provider(
-        ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"), "AZURE_OPENAI_ENDPOINT", ""
+        ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"), url_variable="AZURE_OPENAI_ENDPOINT"
     ),
-    "cohere": _Provider(("CO_API_KEY", "COHERE_API_KEY"), "CO_API_URL", "https://api.cohere.com"),
-    "deepseek": _Provider(("DEEPSEEK_API_KEY",), "DEEPSEEK_API_BASE", "https://api.deepseek.com"),
+    "cohere": _Provider(("CO_API_KEY",), "https://api.cohere.com", "CO_API_URL"),
+    "deepseek": _Provider(("DEEPSEEK_API_KEY",), "https://api.deepseek.com"),
     "gcp.gemini": _Provider(
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        "GOOGLE_GEMINI_BASE_URL",
         "https://generativelanguage.googleapis.com",
+        "GOOGLE_GEMINI_BASE_URL",
     ),
-    "groq": _Provider(("GROQ_API_KEY",), "GROQ_BASE_URL", "https://api.groq.com"),
-    "mistral_ai": _Provider(("MISTRAL_API_KEY",), "MISTRAL_BASE_URL", "https://api.mistral.ai"),
-    "openai": _Provider(("OPENAI_API_KEY",), "OPENAI_BASE_URL", "https://api.openai.com/v1"),
+    "groq": _Provider(("GROQ_API_KEY",), "https://api.groq.com", "GROQ_BASE_URL"),
+    "mistral_ai": _Provider(("MISTRAL_API_KEY",), "https://api.mistral.ai"),
+    "openai": _Provider(("OPENAI_API_KEY",), "https://api.openai.com/v1", "OPENAI_BASE_URL"),
     "perplexity": _Provider(
-        ("PERPLEXITY_API_KEY", "PPLX_API_KEY"), "PERPLEXITY_BASE_URL", "https://api.perplexity.ai"
+        ("PERPLEXITY_API_KEY", "PPLX_API_KEY"), "https://api.perplexity.ai", "PERPLEXITY_BASE_URL"
     ),
-    "x_ai": _Provider(("XAI_API_KEY",), "XAI_BASE_URL", "https://api.x.ai"),
+    "x_ai": _Provider(("XAI_API_KEY",), "https://api.x.ai"),
 }
 
 
@@ -63,14 +63,14 @@ def llm_check(
         ConfigError: The provider is not known, and no ``key`` (with ``reachable`` no ``url``) is
             given.
     """
-    known = _PROVIDERS.get(provider, _Provider((), "", ""))
+    known = _PROVIDERS.get(provider, _Provider(()))
     keys = (key,) if key else known.keys
     if not keys:
         raise ConfigError(
             f"llm_check({provider!r}): give key=, the variable that holds its API key, or one of "
             f"{', '.join(_PROVIDERS)}"
         )
-    if reachable and not (url or known.address):
+    if reachable and not (url or known.url or known.url_variable):
         raise ConfigError(f"llm_check({provider!r}, reachable=True): give url=, its address")
 
     def check() -> Result:
@@ -78,7 +78,10 @@ def llm_check(
             return Result("unhealthy", f"not set: {' or '.join(keys)}")
         if not reachable:
             return Result("healthy", metadata={"provider": provider})
-        return _reach(provider, url or os.environ.get(known.address) or known.default)
+        address = url or os.environ.get(known.url_variable, "").strip() or known.url
+        if not address:
+            return Result("unhealthy", f"not set: {known.url_variable}")
+        return _reach(provider, address)
 
     return check
 

@@ -98,11 +98,13 @@ class Run:
         return future
 
     def _end(self, task: asyncio.Task[Result]) -> None:
-        if not task.cancelled() and not self._given_up:
-            error = task.exception()
-            self.answered = True
-            self._finished(failure(error) if error else task.result(), self.seconds)
-        self.over.set_result(None)
+        try:
+            if not task.cancelled() and not self._given_up:
+                error = task.exception()
+                self._finished(failure(error) if error else task.result(), self.seconds)
+                self.answered = True
+        finally:
+            self.over.set_result(None)
 
 
 def _future() -> Future[Any]:

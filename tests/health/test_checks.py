@@ -112,6 +112,7 @@ def test_a_database_that_is_not_there_is_unhealthy_and_keeps_its_password() -> N
     assert found.status == "unhealthy"
     assert found.message.startswith("OperationalError: ")
     assert "pg-secret" not in found.message
+    assert found.metadata["in_use"] == 0
 
 
 def test_only_engines_are_databases() -> None:
@@ -308,6 +309,15 @@ def test_a_provider_of_ones_own_has_its_own_key_and_address(
         )
         assert of(check).status == "healthy"
     assert len(seen) == 1
+
+
+def test_a_provider_without_an_address_of_its_own_needs_the_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "k")
+    monkeypatch.delenv("AZURE_OPENAI_ENDPOINT", raising=False)
+    found = of(health.llm_check("azure.ai.openai", reachable=True))
+    assert found.message == "not set: AZURE_OPENAI_ENDPOINT"
 
 
 def test_an_unknown_provider_needs_a_key_and_an_address() -> None:
