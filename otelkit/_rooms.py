@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from otelkit import context, decorators, health, integrations, logs, pricing, redaction
+from otelkit import (
+    context,
+    decorators,
+    health,
+    integrations,
+    logs,
+    pricing,
+    prometheus,
+    redaction,
+)
 from otelkit.errors import ConfigError
 from otelkit.health.asgi import paths as probe_paths
 from otelkit.settings import Settings
@@ -47,9 +56,25 @@ def install(settings: Settings, logger_provider: Any, *, sampler_follows_parent:
     problems += integrations.instrument(
         settings.instrument,
         trust_inbound=settings.trust_inbound,
-        excluded_paths=probe_paths(settings.health_prefix),
+        excluded_paths=[*probe_paths(settings.health_prefix), *_metrics_paths(settings)],
     )
     return problems
+
+
+def install_metrics(settings: Settings, read: prometheus.Read) -> list[str]:
+    """Installs the metrics endpoint; returns what stands in the way, a text each.
+
+    Args:
+        settings: What was decided.
+        read: Collects the metrics of this process.
+    """
+    if _metrics_paths(settings):
+        integrations.serve_endpoints()
+    return prometheus.install(settings, read)
+
+
+def _metrics_paths(settings: Settings) -> list[str]:
+    return [settings.metrics_path] if settings.metrics and settings.metrics_path else []
 
 
 def install_health(
@@ -68,8 +93,9 @@ def install_health(
 
 
 def uninstall() -> None:
-    """Undoes :func:`install` and :func:`install_health`."""
+    """Undoes :func:`install`, :func:`install_metrics` and :func:`install_health`."""
     integrations.uninstrument()
+    prometheus.uninstall()
     health.uninstall()
     logs.uninstall()
 

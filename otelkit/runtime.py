@@ -101,6 +101,8 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
             providers.logger_provider,
             sampler_follows_parent=providers.samples_like_parents,
         )
+        if providers.scraped is not None:
+            problems += _rooms.install_metrics(settings, providers.scraped.read)
         lifecycle.install(telemetry, sigterm=settings.sigterm)
     problems += _rooms.install_health(settings, resource, telemetry.status)
     telemetry.problems = problems

@@ -8,9 +8,10 @@ from typing import Any
 
 from otelkit.health import asgi as health
 from otelkit.integrations._http import Application
+from otelkit.prometheus import asgi as metrics
 
 _log = logging.getLogger("otelkit")
-_FINDERS = (health.find,)
+_FINDERS = (health.find, metrics.find)
 
 
 def find(path: str, method: str, routes: Iterable[Any]) -> Application | None:
