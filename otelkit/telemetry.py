@@ -10,6 +10,7 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from otelkit import prometheus
 from otelkit.errors import ConfigError
 from otelkit.export.account import Counts
 from otelkit.settings import SIGNALS, Settings
@@ -81,8 +82,9 @@ class Telemetry:
             for signal in SIGNALS
         }
         found["service"] = providers.attributes["service.name"] if providers else None
-        from otelkit import integrations  # not needed before, and slow to import
+        from otelkit import integrations, logs  # not needed before, and slow to import
 
+        found["logs"]["disabled_loggers"] = logs.disabled_loggers()
         found["instrumented"] = integrations.active() if providers else []
         found["problems"] = list(self.problems)
         return found
@@ -150,6 +152,7 @@ class Telemetry:
         """Starts from nothing."""
         if self._providers:
             self._providers.renew()
+            prometheus.renew()
 
     # --- Within
 
