@@ -301,3 +301,15 @@ def test_grpc_without_its_extra_is_http_and_a_warning_and_an_error_as_an_argumen
         "created",
     ]
     assert "using HTTP instead" in done.stderr
+
+
+def test_status_names_the_loggers_that_the_application_disabled():
+    python(
+        """
+        import logging, otelkit
+        logging.getLogger("mine").disabled = True
+        status = otelkit.setup(instrument="none").status()
+        assert status["logs"]["disabled_loggers"] == ["mine"], status["logs"]
+        """,
+        environ=NOWHERE,
+    )
