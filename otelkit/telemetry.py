@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from otelkit import prometheus
+from otelkit import prometheus
 from otelkit.errors import ConfigError
 from otelkit.export.account import Counts
 from otelkit.settings import SIGNALS, Settings
@@ -152,6 +153,7 @@ class Telemetry:
         """Starts from nothing."""
         if self._providers:
             self._providers.renew()
+            prometheus.renew()
             prometheus.renew()
 
     # --- Within

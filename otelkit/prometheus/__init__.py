@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _installed: tuple[Settings, Read] | None = None
 _exposition: Exposition | None = None
 _worker: Worker | None = None  # for the life of the process: what is counted, stays
+_child_of_worker = False
 
 
 def install(settings: Settings, read: Read) -> list[str]:
@@ -53,6 +54,14 @@ def uninstall() -> None:
     if _exposition is not None:
         _exposition.close()
     _installed = _exposition = None
+
+
+def renew() -> None:
+    """Begin anew in a forked child, once the providers have; gunicorn's workers may be such."""
+    if _installed is not None:
+        if not _child_of_worker:
+            _join()
+        _start(listens=_worker is not None)
 
 
 def path() -> str:
@@ -97,15 +106,14 @@ def _start(*, listens: bool) -> None:
 
 
 def _forked() -> None:
-    global _worker
+    # What the parent holds is the parent's; an open file would hold its lock beyond its end.
+    global _worker, _exposition, _child_of_worker
     if _exposition is not None:
         _exposition.forked()
-    mine, _worker = _worker, None
-    if mine is not None:
-        mine.forked()  # the child of a worker is none
-    elif _installed is not None:
-        _join()
-    _start(listens=_worker is not None)
+    if _worker is not None:
+        _worker.forked()
+    _child_of_worker = _child_of_worker or _worker is not None
+    _worker = _exposition = None
 
 
 if hasattr(os, "register_at_fork"):
