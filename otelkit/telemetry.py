@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from otelkit import prometheus
-from otelkit import prometheus
 from otelkit.errors import ConfigError
 from otelkit.export.account import Counts
 from otelkit.settings import SIGNALS, Settings
@@ -153,7 +152,6 @@ class Telemetry:
         """Starts from nothing."""
         if self._providers:
             self._providers.renew()
-            prometheus.renew()
             prometheus.renew()
 
     # --- Within
