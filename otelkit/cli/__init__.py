@@ -13,6 +13,7 @@ from otelkit.errors import OtelkitError
 COMMANDS = {
     "view": "receive telemetry and show it in the browser, nothing else needed",
     "demo": "run an example agent service and show what otelkit sees of it",
+    "rules": "write recording rules of Prometheus for the names that dashboards already use",
 }
 
 
