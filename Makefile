@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo view test test-soak otelcol wheel-test lint format bench docs lock clean
+.PHONY: help demo view test test-soak test-stack otelcol wheel-test lint format bench docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: $(VENV)/.ready  ## run the tests
 
 test-soak: $(VENV)/.ready  ## run the tests that take minutes: outages, forks by the hundred
 	$(BIN)/python -m pytest -m soak
+
+test-stack: $(VENV)/.ready  ## run the tests of the stack, with the real collector and Prometheus
+	$(BIN)/python -m pytest -m stack
 
 otelcol:  ## find the collector, or build it with Go; prints its path last
 	@sh collector/otelcol.sh

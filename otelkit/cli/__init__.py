@@ -14,6 +14,7 @@ COMMANDS = {
     "view": "receive telemetry and show it in the browser, nothing else needed",
     "demo": "run an example agent service and show what otelkit sees of it",
     "rules": "write recording rules of Prometheus for the names that dashboards already use",
+    "stack": "copy or check the shipped collector, Jaeger, Loki, Prometheus and Grafana",
 }
 
 

@@ -1,0 +1,62 @@
+"""Every shipped combination of the collector's files, by the collector itself."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from otelkit import stack
+
+from .programs import COLLECTOR, Collector
+
+pytestmark = pytest.mark.stack
+
+COMBINATIONS = stack.combinations(COLLECTOR)
+NAMES = ["+".join(path.stem for path in paths) for paths in COMBINATIONS]
+OUTDATED = re.compile(r"deprecat|legacy service|renamed|will be removed|alias", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("files", COMBINATIONS, ids=NAMES)
+def test_the_collector_accepts_what_is_shipped(
+    files: list[Path], otelcol: str, tmp_path: Path
+) -> None:
+    options = [f"--config={path}" for path in files]
+    done = subprocess.run(
+        [otelcol, "validate", *options],
+        env={"COLLECTOR_QUEUE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("files", COMBINATIONS, ids=NAMES)
+def test_the_collector_starts_with_it_and_calls_nothing_outdated(
+    files: list[Path], otelcol: str, tmp_path: Path
+) -> None:
+    env = {"GATEWAYS": "localhost", "KAFKA_BROKERS": "127.0.0.1:9"}
+    with Collector(otelcol, tmp_path, files, env=env) as collector:
+        assert [line for line in collector.said().splitlines() if OUTDATED.search(line)] == []
+
+
+def test_an_outdated_name_would_be_noticed(otelcol: str, tmp_path: Path) -> None:
+    extras = tmp_path / "old.yaml"
+    extras.write_text(
+        "exporters: {otlphttp/old: {endpoint: 'http://127.0.0.1:9'}}\n"
+        "service: {pipelines: {traces/old: {receivers: [otlp], exporters: [otlphttp/old]}}}\n"
+    )
+    with Collector(otelcol, tmp_path, [*COMBINATIONS[0], extras]) as collector:
+        assert [line for line in collector.said().splitlines() if OUTDATED.search(line)]
+
+
+def test_the_collector_is_not_open_to_the_network_unless_asked() -> None:
+    said = "".join(path.read_text() for path in {path for files in COMBINATIONS for path in files})
+
+    assert "0.0.0.0" not in said
+    for port in (4317, 4318, 8888, 8889, 13133):
+        assert re.search(rf"OTELKIT_BIND:-127\.0\.0\.1}}[^\n]*{port}", said), port
