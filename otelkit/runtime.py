@@ -87,6 +87,7 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
     settings, without_extras = _without_missing_extras(settings, given)
     problems += [*without_extras, *_rooms.configure(settings, given)]
     resource: dict[str, Any] = {}
+    note = ""
     if why := _off(settings):
         telemetry = Telemetry(settings, None, _forget)
     else:
@@ -96,6 +97,7 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
         telemetry = Telemetry(settings, providers, _forget)
         resource = providers.attributes
         problems += providers.problems
+        note = providers.note
         problems += _rooms.install(
             settings,
             providers.logger_provider,
@@ -109,6 +111,8 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
     for problem in problems:
         logger.warning("otelkit: %s", problem)
     logger.info("otelkit: %s", why or _summary(telemetry))
+    if note:
+        logger.info("otelkit: %s", note)
     return telemetry
 
 

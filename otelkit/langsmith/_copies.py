@@ -20,6 +20,13 @@ from otelkit.usage import Usage
 OWN = "otelkit"  # the scope of spans made by decorators
 _EXCEPTION = "exception"
 _USAGE = "gen_ai.usage."
+_TOKENS = (  # in the order of Usage
+    semconv.USAGE_INPUT_TOKENS,
+    semconv.USAGE_OUTPUT_TOKENS,
+    semconv.USAGE_CACHE_READ_TOKENS,
+    semconv.USAGE_CACHE_WRITE_TOKENS,
+    semconv.USAGE_REASONING_TOKENS,
+)
 
 
 class Copies:
@@ -141,20 +148,10 @@ def _copy(
 
 def _usage(attributes: dict[str, Any]) -> str | None:
     """Tokens and cost as LangSmith wants them; None where the span knows no tokens."""
-    tokens = Usage(
-        *(
-            attributes.get(name) or 0
-            for name in (
-                semconv.USAGE_INPUT_TOKENS,
-                semconv.USAGE_OUTPUT_TOKENS,
-                semconv.USAGE_CACHE_READ_TOKENS,
-                semconv.USAGE_CACHE_WRITE_TOKENS,
-                semconv.USAGE_REASONING_TOKENS,
-            )
-        )
-    )
-    if semconv.USAGE_INPUT_TOKENS not in attributes and not tokens.output_tokens:
+    counts = [attributes.get(name) for name in _TOKENS]
+    if not any(isinstance(count, int) for count in counts):
         return None
+    tokens = Usage(*(count if isinstance(count, int) else 0 for count in counts))
     input_details = {
         "cache_read": tokens.cache_read_tokens,
         "cache_creation": tokens.cache_write_tokens,
@@ -172,7 +169,7 @@ def _usage(attributes: dict[str, Any]) -> str | None:
 
 def _cost(attributes: dict[str, Any], tokens: Usage) -> dict[str, float]:
     amount = attributes.get(semconv.USAGE_COST_AMOUNT)
-    if amount is None:
+    if not isinstance(amount, (int, float)):
         return {}
     cost = {"total_cost": float(amount)}
     if attributes.get(semconv.USAGE_COST_SOURCE) == "local":
@@ -191,7 +188,9 @@ def _cost(attributes: dict[str, Any], tokens: Usage) -> dict[str, float]:
 def _tags(attributes: dict[str, Any]) -> str | None:
     """The bound tags, separated by commas, which therefore no tag may have."""
     tags = attributes.get(semconv.TAGS)
-    return ",".join(str(tag).replace(",", " ") for tag in tags) if tags else None
+    if not isinstance(tags, (list, tuple)) or not tags:
+        return None
+    return ",".join(str(tag).replace(",", " ") for tag in tags)
 
 
 def _exception(span: ReadableSpan) -> Event:

@@ -16,6 +16,8 @@ by experiment (langsmith 0.8 to 0.15, langchain-core 1.7, langgraph 1.2):
   OTLP has eight bytes and can name no run of ``langsmith``.
 - LangChain's models are runs, too, but are never in that variable, not even while they call their
   provider. That a client is called by one can only be seen from the frames it is called from.
+- The official instrumentation of LangChain makes a workflow span only of a chain that has no run
+  above it. That a span is above must not count, or a graph would be missing in the trace backend.
 - ``LANGSMITH_OTEL_ENABLED`` (mode ``hybrid``) makes a span of each run, too, in the scope
   ``langsmith``. Its id is drawn anew in a thread, while spans inside the function get the first
   half of the run's id as parent: they hang on nothing. ``LANGSMITH_OTEL_ONLY`` (mode ``otel``) does
@@ -25,6 +27,7 @@ by experiment (langsmith 0.8 to 0.15, langchain-core 1.7, langgraph 1.2):
 
 from __future__ import annotations
 
+import functools
 import sys
 import weakref
 from collections.abc import Callable
@@ -41,7 +44,15 @@ MODULE = "langsmith.run_helpers"
 VARIABLE = "_PARENT_RUN_TREE_REF"
 
 _MODEL_CALLS = ("llm", "chat_model")
+_HANDLER = (
+    "opentelemetry.instrumentation.genai.langchain.callback_handler",
+    "OpenTelemetryLangChainCallbackHandler",
+)
 _LANGCHAIN_MODELS = "langchain_core.language_models"
+
+
+# The runs of spans that langsmith knows of, by id.
+_known: weakref.WeakValueDictionary[UUID, Run] = weakref.WeakValueDictionary()
 
 
 class _Above:
@@ -157,7 +168,24 @@ def _tree(run: Run, project: str) -> Any:
             dotted_order=run.order,
             start_time=run.started,
             name=run.name,
-            extra={"metadata": {key: value for key, value in metadata.items() if value}},
             project_name=project,
+            extra={"metadata": {key: value for key, value in metadata.items() if value}},
         )
+        _known[run.tree.id] = run
+        _mend_instrumentation()
     return run.tree
+
+
+def _mend_instrumentation() -> None:
+    module, name = _HANDLER
+    handler = getattr(sys.modules.get(module), name, None)
+    start = getattr(handler, "on_chain_start", None)
+    if start is None or hasattr(start, "__wrapped__"):
+        return
+
+    @functools.wraps(start)
+    def on_chain_start(*args: Any, parent_run_id: UUID | None = None, **kwargs: Any) -> Any:
+        below_span = parent_run_id is not None and parent_run_id in _known
+        return start(*args, parent_run_id=None if below_span else parent_run_id, **kwargs)
+
+    handler.on_chain_start = on_chain_start  # type: ignore[union-attr]

@@ -76,27 +76,34 @@ def _obstacle(settings: Settings) -> str:
     return ""
 
 
-def _variable(environ: Mapping[str, str], name: str) -> str:
-    """The value that ``langsmith`` takes for ``name``: its own name goes before LangChain's."""
-    values = (environ.get(f"{prefix}_{name}", "") for prefix in ("LANGSMITH", "LANGCHAIN"))
-    return next((value for value in values if value.strip()), "")
+def _name(environ: Mapping[str, str], name: str) -> str:
+    """The variable that ``langsmith`` reads for ``name``; its own goes before LangChain's."""
+    candidates = (f"LANGSMITH_{name}", f"LANGCHAIN_{name}")
+    return next((one for one in candidates if environ.get(one, "").strip()), "")
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(_name(environ, name), "")
+
+
+def _switch(environ: Mapping[str, str]) -> str:
+    """The variable that turns ``langsmith``'s own runs on or off; empty where none is set."""
+    return next(filter(None, (_name(environ, name) for name in _SWITCHES)), "")
 
 
 def _records(environ: Mapping[str, str]) -> bool:
-    """Whether ``langsmith`` records runs; it takes this very word and no other."""
-    values = (_variable(environ, name) for name in _SWITCHES)
-    return next(filter(None, values), "") == "true"
+    return environ.get(_switch(environ)) == "true"  # it takes no other word
 
 
 def _mode(environ: Mapping[str, str]) -> str:
     """Its tracing mode, as its client resolves it."""
-    mode = _variable(environ, "TRACING_MODE").lower()
+    mode = _value(environ, "TRACING_MODE").lower()
     if mode:
         return mode
     truish = ("true", "1")
-    if _variable(environ, "OTEL_ONLY").lower() in truish:
+    if _value(environ, "OTEL_ONLY").lower() in truish:
         return "otel"
-    return "hybrid" if _variable(environ, "OTEL_ENABLED").lower() in truish else "langsmith"
+    return "hybrid" if _value(environ, "OTEL_ENABLED").lower() in truish else "langsmith"
 
 
 def _unsupported_mode(mode: str, environ: Mapping[str, str]) -> str:
@@ -104,9 +111,9 @@ def _unsupported_mode(mode: str, environ: Mapping[str, str]) -> str:
         return ""
     if mode not in ("hybrid", "otel"):
         return f"LANGSMITH_TRACING_MODE={mode!r}: langsmith's client raises on it; unset it"
-    cause = {"hybrid": "LANGSMITH_OTEL_ENABLED", "otel": "LANGSMITH_OTEL_ONLY"}[mode]
-    if _variable(environ, "TRACING_MODE"):
-        cause = f"LANGSMITH_TRACING_MODE={mode}"
+    older = "OTEL_ENABLED" if mode == "hybrid" else "OTEL_ONLY"
+    newer = _name(environ, "TRACING_MODE")
+    cause = f"{newer}={mode}" if newer else _name(environ, older)
     effect = {
         "hybrid": "spans inside of @traceable functions have parents that no backend ever gets",
         "otel": "spans inside of @traceable functions become traces of their own in LangSmith",
@@ -115,12 +122,12 @@ def _unsupported_mode(mode: str, environ: Mapping[str, str]) -> str:
 
 
 def _other_switch(settings: Settings, environ: Mapping[str, str]) -> str:
-    set_ = [name for name in _SWITCHES if _variable(environ, name)]
-    if not settings.langsmith_tracing or not set_ or _records(environ):
+    switch = _switch(environ)
+    if not settings.langsmith_tracing or not switch or _records(environ):
         return ""
     return (
-        f"LANGSMITH_{set_[0]} is not exactly 'true': otelkit sends spans to LangSmith, but "
-        "langsmith itself takes no other word, so that @traceable and LangChain send nothing"
+        f"{switch} is not exactly 'true': otelkit sends spans to LangSmith, but langsmith itself "
+        "takes no other word, so that @traceable and LangChain send nothing"
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from opentelemetry import trace
 
@@ -19,16 +19,26 @@ from otelkit.langsmith._project import Project
 from otelkit.langsmith.bridge import Bridge
 from otelkit.settings import Otlp, Settings
 
-logger = logging.getLogger("otelkit")
-
 NAME = "langsmith"  # of the destination
 _THEIR_PROVIDER = "langsmith.internal_provider"  # an attribute of the resource it speaks for
 
 
-def connect(
-    settings: Settings, queue: Callable[[str, Exporter], Queue]
-) -> tuple[Bridge | None, list[str]]:
-    """The bridge, or None where there is nothing to do; and what is wrong, a text each.
+class Connection(NamedTuple):
+    """What there is to do for LangSmith.
+
+    Attributes:
+        bridge: Does it; None where there is nothing to do.
+        problems: What is wrong, a text each.
+        note: What nobody should have to find out.
+    """
+
+    bridge: Bridge | None
+    problems: list[str]
+    note: str = ""
+
+
+def connect(settings: Settings, queue: Callable[[str, Exporter], Queue]) -> Connection:
+    """Does what the settings ask for.
 
     Args:
         settings: What was decided.
@@ -42,7 +52,7 @@ def connect(
         planned = Plan() if twice else planned
     if planned == Plan():
         _current.project = None
-        return None, found
+        return Connection(None, found)
     project = Project(
         settings.langsmith_endpoint, settings.langsmith_project, settings.langsmith_api_key
     )
@@ -51,14 +61,18 @@ def connect(
     made = None
     if planned.sends:
         made = queue(NAME, LangsmithExporter(_destination(settings), copies, project))
-    if settings.capture in WITHHELD:
-        logger.info(
-            "otelkit: runs in LangSmith have no prompts and no answers, since OTELKIT_CAPTURE=%s; "
-            "OTELKIT_CAPTURE=redacted shows them",
-            settings.capture,
-        )
     _current.project = project
-    return Bridge(planned, project, settings.langsmith_sampling_rate, copies, made), found
+    bridge = Bridge(planned, project, settings.langsmith_sampling_rate, copies, made)
+    return Connection(bridge, found, _note(settings))
+
+
+def _note(settings: Settings) -> str:
+    if settings.capture not in WITHHELD:
+        return ""
+    return (
+        f"runs in LangSmith show no prompts and no answers, since OTELKIT_CAPTURE is "
+        f"{settings.capture}; OTELKIT_CAPTURE=redacted shows them"
+    )
 
 
 def _destination(settings: Settings) -> Otlp:

@@ -46,6 +46,7 @@ class Providers:
     queues: list[Queue]
     problems: list[str]
     scraped: PushReader | None = None  # where the metrics endpoint collects
+    note: str = ""  # what a user of LangSmith should know
     state: dict[str, str] = field(default_factory=dict)  # by signal
     _held: bool = False
 
@@ -134,7 +135,7 @@ def build(settings: Settings) -> Providers:
 
 def _connect_langsmith(settings: Settings, providers: Providers) -> None:
     queue = functools.partial(destinations.trace_queue, settings)
-    _spans.bridge, problems = connect(settings, queue)
+    _spans.bridge, problems, providers.note = connect(settings, queue)
     providers.problems += problems
     if _spans.bridge is not None and _spans.bridge.queue is not None:
         providers.queues.append(_spans.bridge.queue)

@@ -1,0 +1,97 @@
+"""An application that uses everything at once: otelkit, ``@traceable``, LangChain and LangGraph.
+
+Run as a process, with arguments: ``late`` makes langsmith's client before ``setup()``,
+``instrumented`` lets the official instrumentation make spans of LangChain's runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypedDict
+
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from langgraph.graph import END, START, StateGraph
+from langsmith import traceable
+from langsmith.run_trees import get_cached_client
+
+import otelkit
+
+USAGE = {"input_tokens": 12, "output_tokens": 3, "total_tokens": 15}
+
+
+class State(TypedDict):
+    question: str
+    answer: str
+
+
+def model() -> Any:
+    answer = AIMessage("forty-two", usage_metadata=USAGE)
+    return GenericFakeChatModel(messages=iter([answer]))
+
+
+@otelkit.traced_tool
+def look_up(word: str) -> str:
+    return clean(word)
+
+
+@traceable
+def clean(word: str) -> str:
+    return word.strip()
+
+
+@traceable(run_type="retriever")
+def retrieve(question: str) -> list[str]:
+    return [look_up(question)]
+
+
+def find(state: State) -> dict[str, Any]:
+    retrieve(state["question"])
+    return {}
+
+
+def answer(state: State) -> dict[str, Any]:
+    with otelkit.traced_agent("writer"):
+        return {"answer": model().invoke(state["question"]).content}
+
+
+def graph() -> Any:
+    made = StateGraph(State)
+    made.add_node("find", find)
+    made.add_node("answer", answer)
+    made.add_edge(START, "find")
+    made.add_edge("find", "answer")
+    made.add_edge("answer", END)
+    return made.compile()
+
+
+TREE = """\
+chain question
+  chain researcher
+    chain LangGraph
+      chain find
+        retriever retrieve
+          tool look_up
+            chain clean
+      chain answer
+        chain writer
+          llm GenericFakeChatModel"""
+
+
+def main() -> None:
+    if "late" in sys.argv:
+        get_cached_client()
+    telemetry = otelkit.setup(service_name="graph")
+    if "instrumented" in sys.argv:
+        from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
+
+        LangChainInstrumentor().instrument(skip_dep_check=True)  # it asks for all of langchain
+    with otelkit.traced_workflow("question"), otelkit.traced_agent("researcher"):
+        graph().invoke({"question": "why "})
+    get_cached_client().flush()
+    telemetry.flush(10)
+    telemetry.shutdown(10)
+
+
+if __name__ == "__main__":
+    main()

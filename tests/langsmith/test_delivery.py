@@ -1,0 +1,190 @@
+"""How runs get there, and what happens when they do not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+
+import pytest
+
+import otelkit
+from tests.langsmith.conftest import Application, Connect
+from tests.langsmith.stand_in import StandIn
+from tests.langsmith.test_tree import TREE, answer, look_up
+from tests.processes import python
+
+PROGRAM = """
+import logging, otelkit
+with otelkit.setup("app", instrument="none") as telemetry:
+    with otelkit.traced_workflow("outer"):
+        pass
+    telemetry.flush()
+    print(sorted(telemetry.status()["traces"]["destinations"]))
+"""
+
+
+def said(output: str, level: str) -> list[str]:
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    return [line["message"] for line in lines if line["level"] == level]
+
+
+def run(langsmith: StandIn, jaeger: StandIn, **variables: str) -> tuple[list[str], str]:
+    """The program's warnings and what it printed, with ``setup()`` as an application calls it."""
+    done = python(
+        PROGRAM,
+        environ=langsmith.environment(
+            OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{jaeger.url}/v1/traces",
+            OTEL_METRICS_EXPORTER="none",
+            OTEL_LOGS_EXPORTER="none",
+            OTELKIT_LOG_FORMAT="json",
+            **variables,
+        ),
+    )
+    assert [span.name for span in jaeger.spans] == ["invoke_workflow outer"]
+    return said(done.stderr, "WARNING"), done.stdout.strip()
+
+
+def test_setup_connects_it(langsmith: StandIn, jaeger: StandIn) -> None:
+    assert run(langsmith, jaeger) == ([], "['langsmith', 'otlp']")
+    assert langsmith.tree() == "chain outer"
+    assert langsmith.runs()[0].project == "tests"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"LANGSMITH_TRACING": "false"}, {"LANGSMITH_TRACING": ""}, {"OTELKIT_LANGSMITH": "off"}],
+)
+def test_without_tracing_nothing_is_sent(
+    langsmith: StandIn, jaeger: StandIn, variables: dict[str, str]
+) -> None:
+    assert run(langsmith, jaeger, **variables) == ([], "['otlp']")
+    assert langsmith.requests == []
+
+
+def test_langchains_names_of_the_variables_count(langsmith: StandIn, jaeger: StandIn) -> None:
+    ours = langsmith.environment()
+    theirs = {
+        "LANGCHAIN_TRACING_V2": "true",
+        "LANGCHAIN_API_KEY": ours["LANGSMITH_API_KEY"],
+        "LANGCHAIN_ENDPOINT": ours["LANGSMITH_ENDPOINT"],
+        "LANGCHAIN_PROJECT": "theirs",
+    }
+    run(langsmith, jaeger, **dict.fromkeys(ours, ""), **theirs)
+    assert langsmith.runs(1)[0].project == "theirs"
+
+
+def test_a_missing_key_is_one_warning(langsmith: StandIn, jaeger: StandIn) -> None:
+    (warning,), destinations = run(langsmith, jaeger, LANGSMITH_API_KEY="")
+    assert "LANGSMITH_API_KEY is not set; nothing is sent to LangSmith" in warning
+    assert destinations == "['otlp']"
+
+
+def test_a_wrong_key_is_one_warning(langsmith: StandIn, jaeger: StandIn) -> None:
+    (warning,), _ = run(langsmith, jaeger, LANGSMITH_API_KEY="lsv2_wrong")
+    assert "answered 403 Forbidden; is LANGSMITH_API_KEY right?" in warning
+    assert "lsv2_wrong" not in warning
+
+
+def test_an_odd_project_is_one_warning(langsmith: StandIn, jaeger: StandIn) -> None:
+    (warning,), _ = run(langsmith, jaeger, LANGSMITH_PROJECT="prüfung\tzwei")
+    assert "LANGSMITH_PROJECT='prüfung\\tzwei': no HTTP header can hold this name" in warning
+    assert langsmith.runs(1)[0].project == "prüfung\tzwei"
+
+
+def test_a_wrong_address_gets_nothing_and_nobody_else_does(
+    langsmith: StandIn, jaeger: StandIn
+) -> None:
+    warnings, destinations = run(langsmith, jaeger, LANGSMITH_ENDPOINT="ftp://example")
+    assert "LANGSMITH_ENDPOINT='ftp://example'" in warnings[0]
+    assert "LANGSMITH_ENDPOINT cannot be used; nothing is sent to LangSmith" in warnings[1]
+    assert destinations == "['otlp']"
+
+
+def test_content_that_is_withheld_is_one_line(langsmith: StandIn, jaeger: StandIn) -> None:
+    environ = langsmith.environment(OTELKIT_LOG_FORMAT="json")
+    told = said(python(PROGRAM, environ=environ).stderr, "INFO")
+    assert ["OTELKIT_CAPTURE=redacted shows them" in line for line in told] == [False, True]
+
+
+def test_content_that_is_shown_is_no_line(connected: Connect) -> None:
+    assert connected(OTELKIT_CAPTURE="metadata").note
+    assert connected(OTELKIT_CAPTURE="redacted").note == ""
+
+
+def test_a_key_that_no_header_can_hold(connected: Connect) -> None:
+    application = connected(LANGSMITH_API_KEY="schlüssel")
+    assert application.problems == [
+        "LANGSMITH_API_KEY holds characters that no key has; nothing is sent to LangSmith"
+    ]
+    assert application.processor.bridge is None
+
+
+def test_requests_are_small_and_compressed(application: Application) -> None:
+    for _ in range(50):
+        answer(application)
+    application.runs()
+    assert max(application.langsmith.sizes) <= 100
+    assert application.queue.exporter.endpoint == f"{application.langsmith.url}/otel/v1/traces"
+    assert application.langsmith.encodings == {"gzip"}
+
+
+def test_what_is_too_large_is_divided(application: Application) -> None:
+    application.langsmith.largest = 7
+    for _ in range(4):
+        answer(application)
+    assert len(application.runs()) == 20
+    assert max(application.langsmith.sizes) <= 7
+    assert application.queue.counts().sent == 20
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 408])
+def test_what_was_refused_for_now_is_sent_again(application: Application, status: int) -> None:
+    application.langsmith.refuse.append(status)
+    answer(application)
+    assert application.tree() == TREE
+    assert application.queue.counts().sent == 5
+    assert application.queue.counts().lost == 0
+
+
+def test_a_request_that_the_server_always_fails_on_makes_room(
+    application: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    application.langsmith.refuse.extend([500] * 8)
+    look_up("poison")
+    for _ in range(8):
+        application.queue.request(time.monotonic() + 5)()
+    look_up("cure")
+    application.flush()
+    assert [run.name for run in application.langsmith.runs()] == ["look_up"]
+    assert (application.queue.counts().failed, application.queue.counts().sent) == (1, 1)
+    warnings = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "answered 500" in warnings[0].getMessage()
+
+
+def test_a_wrong_key_leaves_the_other_destination_alone(connected: Connect) -> None:
+    application = connected(LANGSMITH_API_KEY="lsv2_wrong")
+    answer(application)
+    application.flush()
+    assert len(application.jaeger.spans) == 9
+    assert application.queue.counts().failed == 5
+    assert application.langsmith.taken == []
+
+
+def test_a_queue_of_its_own_that_overflows_is_counted(connected: Connect) -> None:
+    application = connected(OTEL_BSP_MAX_QUEUE_SIZE="20", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="20")
+    application.langsmith.refuse.extend([503] * 100)
+    for _ in range(60):
+        look_up("x")
+    counts = application.queue.counts()
+    assert counts.dropped >= 60 - 20 - 20
+    assert counts.queued + counts.dropped == 60
+    application.langsmith.refuse.clear()
+
+
+def test_links_lead_nowhere_when_nothing_is_sent(connected: Connect) -> None:
+    connected(LANGSMITH_TRACING=None)
+    with otelkit.traced_workflow("outer"):
+        assert otelkit.langsmith.run_url() is None
+        otelkit.langsmith.feedback("thumbs", 1)
