@@ -27,7 +27,7 @@ def main() -> None:
     )
     try:
         address = _address(demo)
-        traces = json.load(urllib.request.urlopen(f"{address}/api/traces"))["traces"]  # noqa: S310
+        traces = json.load(urllib.request.urlopen(f"{address}/api/traces"))["traces"]
         largest = max(traces, key=lambda trace: trace["span_count"])
         _take(f"{address}/#/trace/{largest['trace_id']}")
     finally:

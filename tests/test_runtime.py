@@ -75,7 +75,8 @@ def test_all_bad_values_at_once_are_one_warning_each() -> None:
     assert done.stdout.strip() == "created"
     said = warnings_of(done.stderr)
     for variable in BAD:
-        assert len([line for line in said if re.search(rf"otelkit: {variable}[=:]", line)]) == 1, variable
+        about = [line for line in said if re.search(rf"otelkit: {variable}[=:]", line)]
+        assert len(about) == 1, variable
     assert "Traceback" not in done.stderr
 
 
