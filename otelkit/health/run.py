@@ -56,6 +56,8 @@ class Run:
     @property
     def running(self) -> bool:
         """Whether the check's own code has not returned yet."""
+        if self.answered:
+            return False
         return not self.over.done() or (self._thread is not None and self._thread.is_alive())
 
     def give_up(self) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
-from otelkit import health
+from otelkit import health, integrations
 from otelkit.health import gauge
 from otelkit.settings import Settings
 from tests.health.conftest import report
@@ -51,13 +53,9 @@ def test_a_result_that_no_probe_renews_is_no_longer_reported(
     assert values(telemetry) == {}
 
 
-def test_a_check_makes_no_spans(telemetry: Telemetry) -> None:
-    from sqlalchemy import create_engine
-
-    from otelkit import integrations
-
+def test_a_check_makes_no_spans(telemetry: Telemetry, tmp_path: Path) -> None:
     integrations.instrument("sqlalchemy")
-    engine = create_engine("sqlite://")
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db")
     health.register("database", health.sqlalchemy_check(engine))
     assert report().status == "healthy"
     engine.dispose()
