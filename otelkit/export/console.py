@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter
@@ -34,6 +35,8 @@ class ConsoleExporter(Exporter):
 
     def prepare(self, items: Sequence[Any]) -> tuple[list[Batch], int]:
         """One batch of all ``items``; of metrics, counted in data points."""
+        if self._signal == "logs":
+            items = [_readable(record) for record in items]
         if self._signal != "metrics":
             return [Batch(len(items), items)], 0
         points = sum(
@@ -52,3 +55,9 @@ class ConsoleExporter(Exporter):
         except Exception as error:
             return Answer("failed", f"{type(error).__name__}: {error}")
         return Answer("sent")
+
+
+def _readable(record: Any) -> ReadableLogRecord:
+    return ReadableLogRecord(
+        record.log_record, record.resource, record.instrumentation_scope, record.limits
+    )

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader, MetricsData
 from opentelemetry.sdk.metrics.view import Aggregation
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -80,17 +80,10 @@ class LogQueues(LogRecordProcessor):
         self.queues: tuple[Queue, ...] = ()
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Queues the record."""
-        if not self.queues or log_record.resource is None:
-            return
-        record = ReadableLogRecord(
-            log_record.log_record,
-            log_record.resource,
-            log_record.instrumentation_scope,
-            log_record.limits,
-        )
-        for queue in self.queues:
-            queue.put(record)
+        """Queues the record as it is; it says all that an exporter asks of a readable one."""
+        if log_record.resource is not None:
+            for queue in self.queues:
+                queue.put(log_record)
 
     def shutdown(self) -> None:
         """Nothing to do: the queues are closed by who made them, within one deadline."""
