@@ -175,6 +175,7 @@ HTTP_SERVER_REQUEST_SIZE = "http.server.request.body.size"
 HTTP_SERVER_RESPONSE_SIZE = "http.server.response.body.size"
 DB_CLIENT_DURATION = "db.client.operation.duration"
 DB_CONNECTION_COUNT = "db.client.connection.count"
+DB_CONNECTION_MAX = "db.client.connection.max"
 
 UNITS = {
     CLIENT_OPERATION_DURATION: "s",
@@ -198,6 +199,7 @@ UNITS = {
     HTTP_SERVER_RESPONSE_SIZE: "By",
     DB_CLIENT_DURATION: "s",
     DB_CONNECTION_COUNT: "{connection}",
+    DB_CONNECTION_MAX: "{connection}",
 }
 
 

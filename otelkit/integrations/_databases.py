@@ -60,7 +60,7 @@ def _describe(engine: Engine) -> Database:
     )
 
 
-def observe_pools(_options: CallbackOptions) -> Iterable[Observation]:
+def observe_used(_options: CallbackOptions) -> Iterable[Observation]:
     """The callback of ``db.client.connection.count``."""
     # Asked of the pools, not counted along: a count that begins in the middle goes below zero.
     counts: dict[tuple[str, str], int] = {}
@@ -72,3 +72,15 @@ def observe_pools(_options: CallbackOptions) -> Iterable[Observation]:
     for (name, state), count in counts.items():
         labels = {semconv.DB_POOL_NAME: name, semconv.DB_CONNECTION_STATE: state}
         yield Observation(count, labels)
+
+
+def observe_limits(_options: CallbackOptions) -> Iterable[Observation]:
+    """The callback of ``db.client.connection.max``; pools without a limit are left out."""
+    limits: dict[str, int] = {}
+    for pool, database in _databases.items():
+        size = pool.size() if hasattr(pool, "size") and callable(pool.size) else 0
+        overflow = getattr(pool, "_max_overflow", -1)  # there is no public name for it
+        if size > 0 and overflow >= 0:
+            limits[database.pool_name] = limits.get(database.pool_name, 0) + size + overflow
+    for name, limit in limits.items():
+        yield Observation(limit, {semconv.DB_POOL_NAME: name})

@@ -198,9 +198,15 @@ def _outcome(error: BaseException | None, cause: BaseException | None) -> dict[s
 def _make_duration(meter: Meter) -> Histogram:
     meter.create_observable_up_down_counter(
         semconv.DB_CONNECTION_COUNT,
-        callbacks=[_databases.observe_pools],
+        callbacks=[_databases.observe_used],
         unit=semconv.UNITS[semconv.DB_CONNECTION_COUNT],
         description="Connections of the pools, by state.",
+    )
+    meter.create_observable_up_down_counter(
+        semconv.DB_CONNECTION_MAX,
+        callbacks=[_databases.observe_limits],
+        unit=semconv.UNITS[semconv.DB_CONNECTION_MAX],
+        description="Connections that the pools may have at most, overflow included.",
     )
     return _current.histogram(meter, semconv.DB_CLIENT_DURATION, "Duration of SQL statements.")
 

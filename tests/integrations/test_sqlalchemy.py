@@ -26,6 +26,7 @@ Create = Callable[..., sa.Engine]
 
 DURATION = "db.client.operation.duration"
 CONNECTIONS = "db.client.connection.count"
+LIMIT = "db.client.connection.max"
 
 
 class Base(DeclarativeBase):
@@ -272,6 +273,25 @@ def test_connections_are_counted_by_state_and_never_below_zero(
     with engine.connect() as connection:
         connection.execute(sa.text("SELECT 1"))
     assert all(count >= 0 for count in counts().values())
+
+
+def test_the_most_connections_of_a_pool_are_told_where_there_is_a_limit(
+    telemetry: Telemetry, tmp_path: Path, create_engine: Create
+) -> None:
+    integrations.instrument("sqlalchemy")
+    url = f"sqlite:///{tmp_path}/users.db"
+    pools: dict[str, dict[str, Any]] = {
+        "main": {"pool_size": 2, "max_overflow": 3},
+        "unlimited": {"pool_size": 2, "max_overflow": -1},
+        "any": {"pool_size": 0, "max_overflow": 3},
+        "none": {"poolclass": sa.NullPool},
+    }
+    for name, options in pools.items():
+        engine = create_engine(url, pool_logging_name=name, **options)
+        with engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    (point,) = telemetry.points(LIMIT)
+    assert (point.attributes["db.client.connection.pool.name"], point.value) == ("main", 5)
 
 
 def test_engines_of_one_address_are_counted_together(
