@@ -35,4 +35,8 @@ grep -q 'pip install "otelkit\[demo\]"' "$work/refused" || { cat "$work/refused"
 env/bin/python -m pip install --quiet --disable-pip-version-check --constraint "$root/requirements.lock" "$wheel[demo]"
 env/bin/otelkit demo
 env/bin/python -m otelkit view --help >/dev/null
+env/bin/otelkit stack export "$work/stack" >/dev/null
+(cd "$root" && find collector -type f -not -path '*/__pycache__/*' | sort) >"$work/expected"
+(cd "$work/stack" && find collector -type f | sort) | diff "$work/expected" -
+env/bin/otelkit stack check "$work/stack" >/dev/null
 echo "the wheel works"

@@ -1,0 +1,109 @@
+"""docker-compose.yml: valid by the schema, pinned, bounded, and closed to the network."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import yaml
+
+from .programs import COLLECTOR, ROOT
+
+COMPOSE = ROOT / "docker-compose.yml"
+SAID = yaml.safe_load(COMPOSE.read_text())
+ENV = dict(
+    line.split("=", 1)
+    for line in (ROOT / ".env").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+# It sets owners of folders and ends.
+RUNNING = {name: one for name, one in SAID["services"].items() if name != "volumes"}
+
+
+def test_it_is_valid_by_the_compose_schema() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, str(COMPOSE)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_images_are_pinned_in_one_file() -> None:
+    images = {name: one["image"] for name, one in SAID["services"].items() if "build" not in one}
+
+    for name, image in images.items():
+        variable = re.fullmatch(r"\$\{(\w+_IMAGE)\}", image)
+        assert variable, f"{name}: {image}"
+        assert re.fullmatch(r"[a-z/-]+:v?\d+(\.\d+)*(-[a-z]+)?", ENV[variable[1]]), name
+
+
+def test_the_collector_is_the_version_that_the_tests_build() -> None:
+    manifest = yaml.safe_load((COLLECTOR / "builder.yaml").read_text())
+
+    assert ENV["OTELCOL_IMAGE"].endswith(f":{manifest['dist']['version']}")
+
+
+def test_ports_are_published_to_this_machine_only() -> None:
+    ports = [port for one in RUNNING.values() for port in one.get("ports", ())]
+
+    assert ports
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_every_service_is_bounded_in_memory_and_logs() -> None:
+    for name, one in RUNNING.items():
+        assert "mem_limit" in one, name
+        assert one["logging"]["options"]["max-size"], name
+
+
+def test_go_knows_the_memory_limit() -> None:
+    for name in ("collector", "jaeger", "loki"):
+        limit = _mebibytes(RUNNING[name]["mem_limit"])
+        told = _mebibytes(RUNNING[name]["environment"]["GOMEMLIMIT"])
+        assert 0.78 <= told / limit <= 0.82, name
+
+
+def test_what_is_mounted_is_there() -> None:
+    mounts = [mount.split(":")[0] for one in RUNNING.values() for mount in one.get("volumes", ())]
+    folders = {mount for mount in mounts if mount.startswith("./")}
+    volumes = {mount for mount in mounts if mount.isidentifier()}
+
+    assert {folder for folder in folders if not (ROOT / folder).is_dir()} == set()
+    assert volumes <= set(SAID["volumes"])
+
+
+def test_volumes_belong_to_the_users_of_images_that_cannot_see_to_it() -> None:
+    prepared = {volume.split(":")[0] for volume in SAID["services"]["volumes"]["volumes"]}
+
+    assert prepared == {"collector", "jaeger", "loki"}
+    for name in prepared:
+        condition = RUNNING[name]["depends_on"]["volumes"]["condition"]
+        assert condition == "service_completed_successfully"
+
+
+def test_files_that_commands_name_are_mounted() -> None:
+    for name, one in RUNNING.items():
+        for path in re.findall(r"[\w.]+file=(\S+)|config=(\S+)", _words(one)):
+            target = path[0] or path[1]
+            target = target.replace("${PROMETHEUS_CONFIG}", ENV["PROMETHEUS_CONFIG"])
+            assert _on_this_side(target, one["volumes"]).is_file(), f"{name}: {target}"
+
+
+def _words(service: dict[str, Any]) -> str:
+    command = service.get("command", "")
+    return command if isinstance(command, str) else " ".join(command)
+
+
+def _on_this_side(path: str, mounts: list[str]) -> Any:
+    for mount in mounts:
+        source, target = mount.split(":")[:2]
+        if path.startswith(f"{target}/"):
+            return ROOT / source / path.removeprefix(f"{target}/")
+    raise AssertionError(f"{path} is in none of {mounts}")
+
+
+def _mebibytes(text: str) -> float:
+    found = re.fullmatch(r"(\d+)(m|g|MiB)", text)
+    assert found, text
+    return int(found[1]) * (1024 if found[2] == "g" else 1)

@@ -1,0 +1,181 @@
+"""Grafana's dashboards: as built, complete, and about metrics that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from otelkit import semconv
+from otelkit.prometheus.names import family
+
+from .programs import COLLECTOR
+
+GRAFANA = COLLECTOR / "grafana"
+PATHS = sorted((GRAFANA / "dashboards").glob("*.json"))
+DASHBOARDS = {path.stem: json.loads(path.read_text()) for path in PATHS}
+PANELS = [
+    pytest.param(panel, id=f"{name}-{panel['title']}")
+    for name, dashboard in DASHBOARDS.items()
+    for panel in dashboard["panels"]
+    if panel["type"] != "row"
+]
+
+# What is not made by otelkit, and by what it is; names of one source begin alike.
+OTHERS = {
+    "system_": "the collector's receiver host_metrics",
+    "otelcol_": "the collector itself",
+    "process_": "opentelemetry-instrumentation-system-metrics, the extra system",
+    "traces_span_metrics_": "the collector's connector span_metrics",
+    "traces_service_graph_": "the collector's connector service_graph",
+    "target_info": "the resource, written by the collector's exporters for Prometheus",
+    "up": "Prometheus, for each of its targets",
+    "ALERTS": "Prometheus, for its alert rules",
+}
+_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "sum min max count avg topk rate increase histogram_quantile label_replace vector "
+        "last_over_time min_over_time by on or and unless offset",
+    )
+)
+
+
+def expressions(panel: dict[str, Any]) -> list[str]:
+    targets = panel["targets"]
+    return [one["expr"] for one in targets if "prometheus" in one["datasource"]["uid"]]
+
+
+def metrics(expr: str) -> set[str]:
+    """The metrics that a PromQL expression reads."""
+    named = set(re.findall(r'__name__=~?"([^"]*?)(?:\(_\w+\)\?)?"', expr))
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\"[^\"]*\"", " ", expr)
+    bare = re.sub(r"\b(by|on|group_left)\s*\([^)]*\)", " ", bare)
+    return named | (set(re.findall(r"\b[A-Za-z_]\w*", bare)) - _WORDS)
+
+
+def known() -> set[str]:
+    """The names that Prometheus has for otelkit's own metrics."""
+    found = set()
+    for name, unit in semconv.UNITS.items():
+        if name in semconv.BUCKETS:
+            found |= {
+                f"{family(name, 'histogram', unit)[0]}_{s}" for s in ("bucket", "count", "sum")
+            }
+        else:
+            found |= {f"{family(name, 'counter', unit)[0]}_total", family(name, "gauge", unit)[0]}
+    return found
+
+
+def unknown(expr: str) -> set[str]:
+    return {
+        name for name in metrics(expr) - known() if not name.startswith(tuple(OTHERS))
+    }  # fmt: skip
+
+
+def test_what_is_committed_is_what_the_builder_writes(tmp_path: Path) -> None:
+    command = [sys.executable, "-B", str(GRAFANA / "build.py"), str(tmp_path)]
+    subprocess.run(command, check=True)
+
+    built = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert {path.name: path.read_text() for path in PATHS} == built
+
+
+def test_uids_are_unique() -> None:
+    assert len({dashboard["uid"] for dashboard in DASHBOARDS.values()}) == len(PATHS) == 5
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_panels_have_a_number_and_a_place_of_their_own(name: str) -> None:
+    panels = DASHBOARDS[name]["panels"]
+
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert at["x"] + at["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_has_unit_text_and_thresholds(panel: dict[str, Any]) -> None:
+    defaults = panel["fieldConfig"]["defaults"]
+
+    assert defaults["unit"]
+    assert defaults["thresholds"]["steps"][0]["value"] is None
+    assert panel["description"].endswith((".", "unhealthy."))
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_asks_a_data_source_that_a_variable_names(panel: dict[str, Any]) -> None:
+    sources = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
+
+    assert {source["uid"] for source in sources} <= {"${prometheus}", "${loki}"}
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_reads_metrics_that_exist(panel: dict[str, Any]) -> None:
+    for expr in expressions(panel):
+        assert metrics(expr)
+        assert unknown(expr) == set()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((COLLECTOR / "prometheus" / "rules").glob("*.yaml")), ids=str
+)
+def test_alerts_read_metrics_that_exist(path: Path) -> None:
+    for group in yaml.safe_load(path.read_text())["groups"]:
+        for rule in group["rules"]:
+            assert unknown(rule["expr"]) == set(), rule["alert"]
+
+
+def test_a_metric_that_does_not_exist_would_be_noticed() -> None:
+    expr = 'sum by (otelkit_name) (rate(otelkit_llm_costs_total{job="x"}[5m])) > 1'
+
+    assert metrics(expr) == unknown(expr) == {"otelkit_llm_costs_total"}
+
+
+def test_data_sources_are_provisioned_under_the_names_that_are_used() -> None:
+    text = (GRAFANA / "provisioning" / "datasources" / "datasources.yaml").read_text()
+    sources = {one["uid"]: one for one in yaml.safe_load(text)["datasources"]}
+    asked = {
+        variable["current"]["value"]
+        for dashboard in DASHBOARDS.values()
+        for variable in dashboard["templating"]["list"]
+        if variable["type"] == "datasource"
+    }
+
+    assert asked == {"prometheus", "loki"}
+    assert set(sources) == {"prometheus", "loki", "jaeger"}
+    leads = [
+        sources["prometheus"]["jsonData"]["exemplarTraceIdDestinations"][0]["datasourceUid"],
+        sources["jaeger"]["jsonData"]["tracesToLogsV2"]["datasourceUid"],
+        sources["loki"]["jsonData"]["derivedFields"][0]["datasourceUid"],
+    ]
+    assert leads == ["jaeger", "loki", "jaeger"]
+    # A single dollar would be a variable of the environment, hence empty.
+    assert re.findall(r"(?<!\$)\$\{", text) == []
+
+
+def test_graphs_of_durations_lead_to_traces() -> None:
+    quantiles = [
+        target
+        for param in PANELS
+        for target in param.values[0]["targets"]
+        if param.values[0]["type"] == "timeseries" and "_seconds_bucket" in target["expr"]
+    ]
+
+    assert quantiles
+    assert [target["expr"] for target in quantiles if not target["exemplar"]] == []

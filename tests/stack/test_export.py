@@ -1,0 +1,186 @@
+"""`otelkit stack`: a copy to run, and a look whether it is in order."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from otelkit import stack
+from otelkit.cli import main
+from otelkit.errors import OtelkitError
+
+from .programs import ROOT
+
+
+def alertmanager(folder: Path) -> dict[str, object]:
+    path = folder / "collector" / "alertmanager" / "alertmanager.yml"
+    said: dict[str, object] = yaml.safe_load(path.read_text())
+    return said
+
+
+def test_a_copy_has_what_the_repository_has(tmp_path: Path) -> None:
+    written = stack.export(tmp_path / "monitoring", environ={})
+
+    same = {path for path in written if path != Path(".env")}
+    assert {Path("docker-compose.yml"), Path("collector/config.yaml")} < same
+    for path in same:
+        assert (tmp_path / "monitoring" / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+def test_a_copy_builds_the_example_service_from_the_release(tmp_path: Path) -> None:
+    stack.export(tmp_path, environ={})
+
+    ours, theirs = ((folder / ".env").read_text().splitlines() for folder in (ROOT, tmp_path))
+    changed = [line for line, before in zip(theirs, ours, strict=True) if line != before]
+    assert len(changed) == 1
+    assert changed[0].startswith('EXAMPLE_PACKAGE="otelkit[demo]==')
+
+
+def test_the_environment_sets_the_receivers_of_alerts(tmp_path: Path) -> None:
+    environ = {
+        "ALERT_RECEIVER": "slack",
+        "ALERT_CRITICAL_RECEIVER": "email",
+        "ALERT_SLACK_CHANNEL": '#o"ps: urgent # really',
+        "ALERT_EMAIL_TO": "ops@example.org",
+        "ALERT_SMTP_SMARTHOST": "mail.example.org:587",
+        "ALERT_SMTP_TLS": "false",
+        "ALERT_WEBHOOK_URL": "http://127.0.0.1:1/x",
+    }
+    stack.export(tmp_path, environ=environ)
+
+    said = yaml.safe_load((tmp_path / "collector/alertmanager/alertmanager.yml").read_text())
+    receivers = {receiver["name"]: receiver for receiver in said["receivers"]}
+    assert said["route"]["receiver"] == "slack"
+    assert said["route"]["routes"][0]["receiver"] == "email"
+    assert receivers["slack"]["slack_configs"][0]["channel"] == '#o"ps: urgent # really'
+    assert receivers["email"]["email_configs"][0]["to"] == "ops@example.org"
+    assert receivers["webhook"]["webhook_configs"][0]["url"] == "http://127.0.0.1:1/x"
+    assert said["global"]["smtp_require_tls"] is False
+    assert said["global"]["smtp_smarthost"] == "mail.example.org:587"
+
+
+def test_without_variables_the_receivers_are_the_shipped_ones(tmp_path: Path) -> None:
+    stack.export(tmp_path, environ={"ALERT_RECEIVER": ""})
+
+    assert alertmanager(tmp_path) == alertmanager(ROOT)
+
+
+def test_secrets_are_files_and_in_no_rendered_line() -> None:
+    text = (ROOT / "collector/alertmanager/alertmanager.yml").read_text()
+
+    assert "slack_url" in text
+    rendered = [line for line in text.splitlines() if "# from " in line]
+    assert rendered
+    assert [line for line in rendered if "password" in line or "api_url" in line] == []
+
+
+def test_a_second_export_keeps_what_is_the_users(tmp_path: Path) -> None:
+    stack.export(tmp_path, environ={})
+    (tmp_path / "collector/extras.yaml").write_text("exporters: {}\n")
+    (tmp_path / ".env").write_text("GRAFANA_IMAGE=mine\n")
+    (tmp_path / "collector/config.yaml").write_text("old")
+
+    written = stack.export(tmp_path, environ={})
+
+    assert (tmp_path / "collector/extras.yaml").read_text() == "exporters: {}\n"
+    assert (tmp_path / ".env").read_text() == "GRAFANA_IMAGE=mine\n"
+    assert (tmp_path / "collector/config.yaml").read_text() != "old"
+    assert not {Path(".env"), Path("collector/extras.yaml")} & set(written)
+
+
+def test_the_stack_is_not_written_over_itself() -> None:
+    with pytest.raises(OtelkitError, match="name another folder"):
+        stack.export(ROOT, environ={})
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(OtelkitError, match=r"cannot write to .*file/deeper"):
+        stack.export(tmp_path / "file" / "deeper", environ={})
+
+
+def test_the_command_says_what_comes_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stack", "export", str(tmp_path / "out")]) == 0
+
+    assert "docker compose up" in capsys.readouterr().out
+    assert (tmp_path / "out" / "docker-compose.yml").is_file()
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that has a shell, and none of the stack's programs."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "sh").symlink_to("/bin/sh")
+    for name in ("dirname", "sha256sum", "cut"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
+    monkeypatch.delenv("OTELKIT_OTELCOL", raising=False)
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_check_without_programs_says_what_each_needs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["stack", "check"]) == 0
+
+    said = capsys.readouterr().out
+    for needed in ("OTELKIT_OTELCOL", "promtool on PATH", "amtool on PATH", "docker compose"):
+        assert f"needs {needed}" in said or needed in said
+    assert " 0 wrong" in said
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_check_finds_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.export(tmp_path / "copy", environ={})
+    dashboards = tmp_path / "copy" / "collector" / "grafana" / "dashboards"
+    (dashboards / "a.json").write_text(json.dumps({"uid": "same"}))
+    (dashboards / "b.json").write_text(json.dumps({"uid": "same"}))
+    (dashboards / "c.json").write_text("{")
+    refuses = tmp_path / "otelcol"
+    refuses.write_text("#!/bin/sh\necho 'no such component' >&2\nexit 1\n")
+    refuses.chmod(0o755)
+    monkeypatch.setenv("OTELKIT_OTELCOL", str(refuses))
+
+    assert main(["stack", "check", str(tmp_path / "copy")]) == 1
+
+    said = capsys.readouterr().out
+    assert "✗ collector: config.yaml + extras.yaml\n    no such component" in said
+    assert "has the uid 'same' of a.json" in said
+    assert "✗ grafana: c.json" in said
+
+
+def test_a_folder_without_a_stack_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stack", "check", str(tmp_path)]) == 2
+
+    assert "collector/config.yaml is missing" in capsys.readouterr().err
+
+
+def test_overlays_and_roles_are_checked_together_with_what_they_are_merged_over() -> None:
+    names = {
+        tuple(os.path.basename(path) for path in files)
+        for files in stack.combinations(ROOT / "collector")
+    }
+
+    base = ("config.yaml", "extras.yaml")
+    assert base in names
+    assert (*base, "langsmith.yaml") in names
+    assert (*base, "agent.yaml", "agent-kafka.yaml") in names
+    shipped = {p.name for folder in ("overlays", "scale") for p in _yaml(folder)}
+    assert shipped <= {name for combination in names for name in combination}
+
+
+def _yaml(folder: str) -> list[Path]:
+    return list((ROOT / "collector" / folder).glob("*.yaml"))

@@ -1,0 +1,99 @@
+"""The alert rules, by promtool: they load, their tests pass, and the tests would notice."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .programs import COLLECTOR, find
+
+pytestmark = pytest.mark.stack
+
+PROMETHEUS = COLLECTOR / "prometheus"
+FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
+ALERTS = [
+    pytest.param(path, rule["alert"], id=rule["alert"])
+    for path in FILES
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+]
+NEVER, ALWAYS = "vector(0) > 1", "vector(1)"
+
+
+def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [find("promtool"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def rules(path: Path) -> list[dict[str, Any]]:
+    groups = yaml.safe_load(path.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_prometheus_accepts_its_configuration() -> None:
+    done = promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
+
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_tests_of_the_rules_pass(path: Path) -> None:
+    done = promtool("test", "rules", str(PROMETHEUS / "tests" / path.name))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("expr", [NEVER, ALWAYS], ids=["never-fires", "always-fires"])
+@pytest.mark.parametrize(("path", "alert"), ALERTS)
+def test_a_broken_rule_fails_its_tests(path: Path, alert: str, expr: str, tmp_path: Path) -> None:
+    said = yaml.safe_load(path.read_text())
+    for group in said["groups"]:
+        for rule in group["rules"]:
+            if rule["alert"] == alert:
+                rule.update(expr=expr)
+                rule.pop("for", None)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / path.name).write_text(yaml.safe_dump(said))
+    (tmp_path / "tests").mkdir()
+    shutil.copy(PROMETHEUS / "tests" / path.name, tmp_path / "tests")
+
+    assert promtool("test", "rules", str(tmp_path / "tests" / path.name)).returncode
+
+
+@pytest.mark.parametrize(("path", "alert"), ALERTS)
+def test_an_alert_says_what_to_do(path: Path, alert: str) -> None:
+    rule = next(rule for rule in rules(path) if rule["alert"] == alert)
+
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert set(rule["annotations"]) == {"summary", "description", "dashboard", "runbook"}
+    assert rule["annotations"]["runbook"].startswith("1. ")
+    dashboards = {path.stem for path in (COLLECTOR / "grafana" / "dashboards").glob("*.json")}
+    assert rule["annotations"]["dashboard"].removeprefix("otelkit-") in dashboards
+
+
+def test_alertmanager_accepts_its_configuration() -> None:
+    command = [find("amtool"), "check-config", str(COLLECTOR / "alertmanager" / "alertmanager.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_alerts_that_inhibit_or_are_inhibited_exist() -> None:
+    said = yaml.safe_load((COLLECTOR / "alertmanager" / "alertmanager.yml").read_text())
+    known = {param.values[1] for param in ALERTS}
+    named = {
+        name
+        for rule in said["inhibit_rules"]
+        for matcher in rule["source_matchers"] + rule["target_matchers"]
+        if matcher.startswith("alertname")
+        for name in matcher.partition("=")[2].strip('~"').split("|")
+    }
+
+    assert named
+    assert named <= known
