@@ -102,8 +102,15 @@ class StandIn:
         """The runs that appear, by ``dotted_order``; with ``count``, once there are so many."""
         if count is None:
             return self._visible()
+        return self.runs_where(lambda _: True, count)
+
+    def runs_where(self, condition: Callable[[Run], bool], count: int) -> list[Run]:
+        """The ``count`` runs that fulfil ``condition``, once they are there."""
         deadline = time.monotonic() + 15
-        while len(found := self._visible()) < count and time.monotonic() < deadline:
+        while True:
+            found = [run for run in self._visible() if condition(run)]
+            if len(found) >= count or time.monotonic() > deadline:
+                break
             time.sleep(0.02)
         assert len(found) == count, f"{len(found)} runs: {[run.name for run in found]}"
         return found

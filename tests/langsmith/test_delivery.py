@@ -188,3 +188,24 @@ def test_links_lead_nowhere_when_nothing_is_sent(connected: Connect) -> None:
     with otelkit.traced_workflow("outer"):
         assert otelkit.langsmith.run_url() is None
         otelkit.langsmith.feedback("thumbs", 1)
+
+
+def test_a_forked_child_takes_no_ones_place(langsmith: StandIn) -> None:
+    python(
+        """
+        import os, otelkit
+        from opentelemetry import trace
+        telemetry = otelkit.setup("app", instrument="none", log_format="off")
+        with trace.get_tracer("web").start_as_current_span("request"):
+            child = os.fork()
+            with otelkit.traced_workflow("child" if child == 0 else "parent"):
+                pass
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        telemetry.shutdown()
+        """,
+        environ=langsmith.environment(OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none"),
+    )
+    langsmith.check()
+    assert sorted(run.name for run in langsmith.runs(2)) == ["child", "parent"]

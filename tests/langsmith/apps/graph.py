@@ -1,19 +1,18 @@
 """An application that uses everything at once: otelkit, ``@traceable``, LangChain and LangGraph.
 
-Run as a process, with arguments: ``late`` makes langsmith's client before ``setup()``,
-``instrumented`` lets the official instrumentation make spans of LangChain's runs.
+``main()`` is for a process of its own.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 from typing import Any, TypedDict
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, StateGraph
-from langsmith import traceable
-from langsmith.run_trees import get_cached_client
+from langsmith import run_trees, traceable, utils
+from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
 
 import otelkit
 
@@ -78,20 +77,32 @@ chain question
           llm GenericFakeChatModel"""
 
 
-def main() -> None:
-    if "late" in sys.argv:
-        get_cached_client()
-    telemetry = otelkit.setup(service_name="graph")
-    if "instrumented" in sys.argv:
-        from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
+def main(*scenes: dict[str, str]) -> None:
+    """Runs it once for each of ``scenes``, with their variables, as if each were a process.
 
+    ``LATE`` makes langsmith's client before ``setup()``; ``INSTRUMENTED`` lets the official
+    instrumentation make spans of LangChain's runs.
+    """
+    for scene in scenes:
+        os.environ.update(scene)
+        for cached in (utils.get_env_var, utils.get_tracer_project):
+            cached.cache_clear()
+        run_trees._CLIENT = None
+        if "LATE" in scene:
+            run_trees.get_cached_client()
+        _run("INSTRUMENTED" in scene)
+        for name in scene:
+            del os.environ[name]
+
+
+def _run(instrumented: bool) -> None:
+    telemetry = otelkit.setup(service_name="graph")
+    if instrumented:
         LangChainInstrumentor().instrument(skip_dep_check=True)  # it asks for all of langchain
     with otelkit.traced_workflow("question"), otelkit.traced_agent("researcher"):
         graph().invoke({"question": "why "})
-    get_cached_client().flush()
+    run_trees.get_cached_client().flush()
     telemetry.flush(10)
     telemetry.shutdown(10)
-
-
-if __name__ == "__main__":
-    main()
+    if instrumented:
+        LangChainInstrumentor().uninstrument()
