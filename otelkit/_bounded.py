@@ -73,10 +73,16 @@ def share(open_cells: Open | None) -> None:
 
 
 class Series:
-    """The series of one instrument, as many as it may have."""
+    """The series of one instrument, as many as it may have.
 
-    def __init__(self, about: About) -> None:
+    Args:
+        about: The instrument.
+        totals: What is measured adds up; others may want to read it.
+    """
+
+    def __init__(self, about: About, *, totals: bool) -> None:
         self.about = about
+        self._totals = totals
         self._warned: set[str] = set()
         self.forget()
         _all_series.add(self)
@@ -110,7 +116,7 @@ class Series:
             if full and key not in self._cells:
                 attributes, key = OVERFLOW, _OVERFLOW_KEY
             if key not in self._cells:
-                self._cells[key] = _open(self.about, attributes or {}) if _open else None
+                self._cells[key] = self._open(attributes or {})
             cells = self._cells[key]
         if full:  # a handler of the warning may measure, too: not while the lock is held
             keys = (k for k in list(self._cells) if isinstance(k, frozenset))
@@ -122,8 +128,11 @@ class Series:
         if _open is None:
             return None
         if key not in self._cells:
-            self._cells[key] = _open(self.about, dict(key))
+            self._cells[key] = self._open(dict(key))
         return self._cells[key]
+
+    def _open(self, attributes: Attributes) -> Cells | None:
+        return _open(self.about, attributes) if _open is not None and self._totals else None
 
     def warn_of_overflow(self, limit: int, keys: Iterable[Iterable[tuple[str, Any]]]) -> None:
         """Say which attribute has the most values, once."""
@@ -168,9 +177,10 @@ class _Measuring:
     """What the three kinds of instruments have in common."""
 
     _signed = False
+    _totals = True
 
     def __init__(self, about: About, record: Callable[..., None]) -> None:
-        self._series = Series(about)
+        self._series = Series(about, totals=self._totals)
         self._record = record
 
     def _measure(self, amount: Any, attributes: Any, context: Context | None) -> None:
@@ -217,13 +227,11 @@ class BoundedGauge(_Measuring, Gauge):
     """A gauge that ignores what is not a number."""
 
     _signed = True
+    _totals = False
 
     def set(self, amount: float, attributes: Any = None, context: Context | None = None) -> None:
         """Set the value to ``amount``; never raises."""
         self._measure(amount, attributes, context)
-
-    def _note(self, cells: Cells, value: float) -> None:
-        """The last value is of this moment; nobody needs it when the process is gone."""
 
 
 def counter(meter: Meter, about: About) -> BoundedCounter:

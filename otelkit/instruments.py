@@ -47,8 +47,7 @@ class Totals:
     """
 
     def __init__(self, name: str, *, monotonic: bool = True) -> None:
-        self._series = Series(About(name, semconv.UNITS.get(name, "")))
-        self._monotonic = monotonic
+        self._series = Series(About(name, semconv.UNITS.get(name, "")), totals=monotonic)
         self._totals: dict[Key, float] = {}
         self._lock = threading.Lock()
         _all_totals.append(self)
@@ -62,7 +61,7 @@ class Totals:
                 key = _OVERFLOW_KEY
                 total = self._totals.get(key)
             self._totals[key] = total = (total or 0) + amount
-            cells = self._series.cells(key) if self._monotonic else None
+            cells = self._series.cells(key)
             if cells is not None:
                 cells[0] = total
         if full:  # a handler of the warning may count, too: not while the lock is held

@@ -254,12 +254,12 @@ def _ended(folder: Path) -> tuple[str, list[Totals]]:
 
 def _bury(folder: Path, dead: Iterable[Member]) -> None:
     """Adds what the dead have left to what those before them have, and removes their files."""
-    for member in dead:
-        last, sources = _ended(folder)
-        # Whoever did this before may have been killed between the two steps.
+    last, sources = _ended(folder)
+    # Whoever did this before may have been killed between adding one and removing it.
+    for member in sorted(dead, key=lambda each: each.word != last):
         if member.word != last:
-            sources += _of(member, lives=False)
-            _write(folder / _ENDED, [member.word, packed(together(sources).values())])
+            sources = list(together([*sources, *_of(member, lives=False)]).values())
+            _write(folder / _ENDED, [member.word, packed(sources)])
         for suffix in (".json", ".new", ".ledger"):
             member.path.with_suffix(suffix).unlink(missing_ok=True)
 

@@ -1,0 +1,239 @@
+"""Workers read each other, bury their dead, and keep to themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from otelkit.prometheus import workers
+from otelkit.prometheus.families import Family, Value
+from otelkit.prometheus.workers import Worker
+from tests.processes import ROOT
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from opentelemetry.sdk.metrics import MeterProvider
+from otelkit import _bounded
+from otelkit.prometheus.families import Family
+from otelkit.prometheus.workers import Worker
+worker = Worker(Path(sys.argv[1]))
+jobs = _bounded.counter(MeterProvider().get_meter("m"), _bounded.About("jobs"))
+for line in sys.stdin:
+    count, seconds, heat = map(float, line.split())
+    jobs.add(count)
+    worker.publish([
+        Family("cpu_seconds", "counter", "CPU.", points={(): seconds}),
+        Family("heat", "gauge", "Heat.", points={(("at", "core"),): heat}),
+        Family("running", "updown", "Running.", points={(): heat}),
+        Family("jobs", "counter", "Jobs.", points={(): 1e9}),
+    ])
+    print("ok", flush=True)
+"""
+
+
+class Other:
+    """A worker in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def count(self, jobs: float, cpu: float = 0, heat: float = 0) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{jobs} {cpu} {heat}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "ok\n"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@contextmanager
+def others(folder: Path, number: int) -> Iterator[list[Other]]:
+    started = [Other(folder) for _ in range(number)]
+    try:
+        yield started
+    finally:
+        for each in started:
+            each.kill()
+
+
+@pytest.fixture
+def folder(alone: Path) -> Path:
+    return alone / "base" / "1-1"
+
+
+@pytest.fixture
+def worker(folder: Path) -> Worker:
+    folder.parent.mkdir(0o700)
+    return Worker(folder)
+
+
+def points(worker: Worker, name: str) -> dict[object, Value]:
+    found = worker.together().get(name, Family(name, "counter", ""))
+    return dict(found.points)
+
+
+def test_all_of_them_are_added_up(worker: Worker, folder: Path) -> None:
+    with others(folder, 2) as (one, two):
+        one.count(3, cpu=0.5, heat=20)
+        two.count(4, cpu=0.25, heat=30)
+        worker.publish([Family("heat", "gauge", "Heat.", points={(("at", "core"),): 10})])
+        assert points(worker, "jobs") == {(): 7}
+        assert points(worker, "cpu_seconds") == {(): 0.75}
+        assert points(worker, "running") == {(): 50}
+        heat = points(worker, "heat")
+        assert {labels[1] for labels in heat} == {("worker", "0"), ("worker", "1"), ("worker", "2")}  # type: ignore[index]
+        assert sorted(heat.values()) == [10, 20, 30]  # type: ignore[type-var]
+
+
+def test_the_counters_of_the_dead_stay_and_their_gauges_go(worker: Worker, folder: Path) -> None:
+    with others(folder, 2) as (one, two):
+        one.count(3, cpu=0.5, heat=20)
+        two.count(4, cpu=0.25, heat=30)
+        one.kill()
+        assert points(worker, "jobs") == {(): 7}
+        assert points(worker, "cpu_seconds") == {(): 0.75}
+        assert points(worker, "running") == {(): 30}
+        assert list(points(worker, "heat").values()) == [30]
+
+
+def test_there_are_never_more_files_than_workers(worker: Worker, folder: Path) -> None:
+    for number in range(1, 5):
+        with others(folder, 1) as (other,):
+            other.count(10, cpu=0.1, heat=1)
+            assert points(worker, "jobs") == {(): 10 * number}
+            assert len(list(folder.glob("*.ledger"))) == 2
+            assert {place for path in folder.glob("*.ledger")
+                    for place in [path.name.partition(".")[0]]} == {"0", "1"}  # fmt: skip
+    assert points(worker, "cpu_seconds") == {(): 0.4}
+    assert points(worker, "jobs") == {(): 40}
+    assert len(list(folder.glob("*.json"))) == 2  # the last one's, and that of all before it
+
+
+def test_a_burial_that_was_cut_short_counts_nobody_twice(worker: Worker, folder: Path) -> None:
+    with others(folder, 1) as (one,):
+        one.count(10)
+    (dead,) = [m for m in workers._members(folder) if not workers._lives(m)]
+    content = dead.path.read_bytes()
+    with others(folder, 1) as (two,):
+        two.count(1)
+        dead.path.write_bytes(content)  # as if it had been killed before this was removed
+        assert points(worker, "jobs") == {(): 11}
+    Worker(folder)
+    assert not dead.path.exists()
+    assert points(worker, "jobs") == {(): 11}
+
+
+def test_a_folder_that_was_cleaned_up_is_made_anew(worker: Worker, folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    worker.publish([Family("cpu_seconds", "counter", "CPU.", points={(): 2})])
+    assert points(worker, "cpu_seconds") == {(): 2}
+
+
+def test_a_folder_of_somebody_else_is_not_used(alone: Path) -> None:
+    for name, make in {
+        "open": lambda path: path.mkdir(0o755),
+        "file": lambda path: path.write_text(""),
+        "link": lambda path: path.symlink_to("/tmp"),
+    }.items():
+        make(alone / name)
+        with pytest.raises(OSError, match="not a private folder"):
+            Worker(alone / name / "1-1")
+
+
+def test_folders_of_servers_that_have_ended_are_removed(
+    alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    base = alone / f"otelkit-{os.geteuid()}"
+    base.mkdir(0o700)
+    dead, orphaned, running = (base / name for name in (
+        f"{gone.pid}-1", f"{gone.pid}-2", f"{os.getppid()}-{workers._started(os.getppid())}"
+    ))  # fmt: skip
+    monkeypatch.setattr(workers, "_supervisor", os.getpid)
+    with others(orphaned, 1) as (other,):
+        other.count(1)
+        for folder in (dead, running):
+            Worker(folder).ledger.close()
+        joined = workers.join()
+        assert joined is not None
+        assert sorted(base.iterdir()) == sorted((orphaned, running, joined._folder))
+        other.process.send_signal(signal.SIGTERM)
+        other.process.wait()
+        assert workers.join() is not None
+        assert not orphaned.exists()
+
+
+def test_a_lock_that_nobody_gives_back_costs_that_scrape_only(
+    worker: Worker, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers._locked, "__kwdefaults__", {"exclusive": False, "patience": 0.1})
+    holder = f"""
+import fcntl, sys
+file = open({str(folder / "lock")!r}, "ab")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(BlockingIOError):
+            worker.together()
+        process.communicate()
+    worker.together()
+
+
+def test_a_process_alone_is_no_worker() -> None:
+    assert workers.join() is None
+
+
+def test_the_child_of_multiprocessing_is_a_worker_of_its_parent(alone: Path) -> None:
+    program = textwrap.dedent(
+        """
+        import multiprocessing, os
+        from otelkit.prometheus import workers
+
+        def work():
+            print(workers._supervisor() == os.getppid(), flush=True)
+
+        if __name__ == "__main__":
+            process = multiprocessing.get_context("spawn").Process(target=work)
+            process.start()
+            process.join()
+        """
+    )
+    script = alone / "program.py"
+    script.write_text(program)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], env=environ, capture_output=True, check=True)
+    assert done.stdout == b"True\n"
+
+
+def test_nothing_is_readable_for_others(worker: Worker, folder: Path) -> None:
+    worker.publish([Family("cpu_seconds", "counter", "CPU.", points={(): 2})])
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert json.loads(next(folder.glob("*.json")).read_bytes())
