@@ -34,6 +34,7 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(title="Code generation service", lifespan=lifespan)
 otelkit.setup(service_name="codegen-service", app=app, engine=database.engine)
+otelkit.health.register("database", otelkit.health.sqlalchemy_check(database.engine))
 
 
 class GenerateRequest(Schema):
