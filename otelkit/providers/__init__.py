@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from otelkit.export.queue import Queue
 from otelkit.langsmith.connect import connect
 from otelkit.providers import destinations, metric_options, processors, resource, sampling
+from otelkit.providers.locks import free_locks
 from otelkit.providers.processors import LogQueues, MetricQueue, PushReader, SpanQueues
 from otelkit.settings import Settings
 
@@ -97,7 +98,8 @@ class Providers:
             queue.reset()
             if self.state[queue.signal] == "created":
                 queue.exporter.speak_as(resource.encoded(self.attributes))
-        _free_locks_of_meters()
+        for provider in _providers():
+            free_locks(provider)
         for reader in self.readers:
             # What the parent counted is the parent's: a fresh registration starts at zero.
             _remove(reader)
@@ -224,15 +226,10 @@ def _say_what_is_fixed(settings: Settings, problems: list[str]) -> None:
             )
 
 
-def _free_locks_of_meters() -> None:
-    """In a forked child: threads that do not exist here may have held them.
-
-    The SDK frees all its locks but these, and has no public way to.
-    """
-    provider: Any = metrics.get_meter_provider()
-    for meter in getattr(provider, "_meters", {}).values():
-        if hasattr(meter, "_instrument_registration_lock"):
-            meter._instrument_registration_lock = threading.Lock()
+def _providers() -> list[Any]:
+    return [
+        trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()
+    ]  # fmt: skip
 
 
 def _remove(reader: PushReader) -> None:
