@@ -72,6 +72,11 @@ def share(open_cells: Open | None) -> None:
         series.forget()
 
 
+def shared() -> bool:
+    """Whether somebody else reads the totals, at any moment."""
+    return _open is not None
+
+
 class Series:
     """The series of one instrument, as many as it may have.
 

@@ -15,6 +15,8 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import Histogram
 from opentelemetry.util.types import AttributeValue
 
+from otelkit import _bounded
+
 Noted = tuple[Histogram, float, dict[str, AttributeValue], Context]
 
 _TOGETHER = 64
@@ -30,6 +32,9 @@ def record(
     histogram: Histogram, value: float, attributes: dict[str, AttributeValue], context: Context
 ) -> None:
     """Note ``value``; ``attributes`` must not be changed afterwards."""
+    if _bounded.shared():  # what is only noted, nobody else could read
+        histogram.record(value, attributes, context)
+        return
     if len(_noted) >= _AT_MOST:
         histogram.record(value, attributes, context)
         return

@@ -1,0 +1,106 @@
+"""Requests without end, and what scrapes may say of them meanwhile."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client.parser import text_string_to_metric_families
+
+# A worker counts a request after it has sent the answer. It may lose the processor between the two
+# for as long as a busy machine likes, which is no mistake of the page.
+GRACE = 1.0  # seconds
+
+COUNTED = (
+    "http_server_request_duration_seconds_count",
+    "http_server_response_body_size_bytes_count",
+    "shop_http_requests_total",
+    "orders_total",
+    "weight_count",
+)
+
+
+def ask(port: int, path: str) -> bytes:
+    """The body of an answer with status 200, over a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+    finally:
+        connection.close()
+    assert answer.status == 200, body
+    return body
+
+
+def scrape(port: int) -> dict[str, float]:
+    """The sum of all series by the name of their samples."""
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(ask(port, "/metrics").decode()):
+        for sample in family.samples:
+            found[sample.name] = found.get(sample.name, 0) + sample.value
+    return found
+
+
+class Load:
+    """Clients that ask one after the other until they are stopped."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self.port = port
+        self.begun: list[float] = []
+        self.answered: list[float] = []
+        self.workers: set[int] = set()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._work) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def check(self, port: int) -> None:
+        """Scrapes ``port``: every request that was answered is counted once, nothing else is."""
+        with_certainty = bisect_left(self.answered, time.monotonic() - GRACE)
+        found = scrape(port)
+        for name in COUNTED:
+            assert with_certainty <= found.get(name, 0) <= len(self.begun), name
+
+    def settled(self, port: int) -> dict[str, float]:
+        """A scrape once all requests are counted; fails when there are too many or too few."""
+        deadline = time.monotonic() + GRACE
+        while True:
+            found = scrape(port)
+            counted = {found.get(name, 0) for name in COUNTED}
+            # Requests that were cut off by the end of a worker may have been counted.
+            if len(counted) == 1 and len(self.answered) <= counted.pop() <= len(self.begun):
+                return found
+            assert time.monotonic() < deadline, (len(self.answered), len(self.begun), found)
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Ends when all answers are there."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            self.begun.append(time.monotonic())
+            try:
+                pid = json.loads(ask(self.port, f"/orders/{len(self.begun)}"))
+            except OSError:  # its worker was killed
+                continue
+            self.answered.append(time.monotonic())
+            self.workers.add(pid)
+
+
+@contextmanager
+def load(port: int, clients: int = 4) -> Iterator[Load]:
+    """Requests at ``port`` until the block is left."""
+    made = Load(port, clients)
+    try:
+        yield made
+    finally:
+        made.stop()
