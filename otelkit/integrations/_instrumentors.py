@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution
@@ -40,10 +41,13 @@ def modules(point: EntryPoint) -> set[str]:
 
 def load(point: EntryPoint) -> Callable[[], None]:
     """Import the instrumentor and instrument; returns what undoes it."""
-    instrumentor = point.load()()
+    make = point.load()
+    instrumentor = make()
     if instrumentor.is_instrumented_by_opentelemetry:  # by opentelemetry-instrument, or by hand
         return lambda: None
     instrumentor.instrument(skip_dep_check=True)  # misfit() has checked
+    if point.name == "system_metrics" and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=make)  # the only one there is looks for its process anew
     uninstrument: Callable[[], None] = instrumentor.uninstrument
     return uninstrument
 
