@@ -31,14 +31,14 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from opentelemetry import context as otel_context
+from opentelemetry import trace
 
 from otelkit import semconv
 from otelkit.context import bound
-from otelkit.langsmith._runs import Parent, Place, Run, place_in
+from otelkit.langsmith._runs import Parent, Place, Run, place_of
 
 MODULE = "langsmith.run_helpers"
 VARIABLE = "_PARENT_RUN_TREE_REF"
@@ -71,31 +71,46 @@ class _Above:
 
     def __call__(self) -> Any:
         try:
-            mine, current = self.run(), place_in(otel_context.get_current()).run
-            if mine is not None and current is not None and current.is_within(mine):
-                return _tree(current, self._project)
+            place = place_of(trace.get_current_span().get_span_context())
+            if place is not None and place.run is not None and self.covers(place.run):
+                return _tree(place.run, self._project)
         except Exception:
             pass  # langsmith then makes a root of its own
         return self.previous() if self.previous is not None else None
 
+    def covers(self, run: Run) -> bool:
+        """Whether ``run`` is within the one that was set."""
+        mine = self.run()
+        return mine is not None and run.is_within(mine)
 
-def above(place: Place) -> Any:
-    """The run of ``langsmith``'s own under which a span starts in ``place``; None if there is none.
 
-    Args:
-        place: Where the span is among spans. A run that is not within its run is further away.
+class Native(NamedTuple):
+    """What ``langsmith`` knows where a span starts.
+
+    Attributes:
+        run: A run of its own under which the span is; None if there is none, or one of the spans
+            above is nearer.
+        covered: It knows of the spans above, and thereby of this one.
     """
+
+    run: Any = None
+    covered: bool = False
+
+
+def look(place: Place) -> Native:
+    """What there is of ``langsmith``'s own around a span that starts in ``place``."""
     variable = _variable()
     reference = variable.get() if variable is not None else None
+    if reference is None:
+        return Native()
     while isinstance(reference, _Above):
-        mine = reference.run()
-        if mine is not None and place.run is not None and place.run.is_within(mine):
-            return None
+        if place.run is not None and reference.covers(place.run):
+            return Native(covered=True)
         reference = reference.previous
     run = reference() if reference is not None else None
     if run is None or place.run is None or run.dotted_order.startswith(f"{place.run.order}."):
-        return run
-    return None
+        return Native(run)
+    return Native()
 
 
 def as_parent(run: Any) -> Parent:

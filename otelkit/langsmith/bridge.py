@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, NamedTuple
 
 from opentelemetry import trace
@@ -12,12 +11,12 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from otelkit import semconv
 from otelkit.decorators._call import note_failure
 from otelkit.export.queue import Queue
-from otelkit.langsmith import _native, _runs
+from otelkit.langsmith import _native
 from otelkit.langsmith._copies import OWN, Copies
 from otelkit.langsmith._kinds import MARKS, MODEL_CALLS, PLAIN_SCOPES, kind_of
 from otelkit.langsmith._plan import Plan
 from otelkit.langsmith._project import Project
-from otelkit.langsmith._runs import Place, Run
+from otelkit.langsmith._runs import Place, Run, place_below, place_of, remember
 from otelkit.langsmith._sampling import is_sampled
 
 _OF_LANGSMITH = "langsmith"
@@ -55,45 +54,55 @@ class Bridge:
         self._rate = rate
         self._copies = copies
         self.queue = queue
-        # By span id, since an ended span is another object. Weak: one that is never ended goes.
-        self._open: weakref.WeakValueDictionary[int, Span] = weakref.WeakValueDictionary()
 
     def start(self, span: Span, parent_context: Context | None) -> None:
         """Gives a starting span its place. Never raises."""
         try:
-            self._start(span, parent_context)
+            place = place_below(span.parent)
+            scope = span.instrumentation_scope.name if span.instrumentation_scope else ""
+            if not scope.startswith(PLAIN_SCOPES):
+                place = self._place(span, scope, place, parent_context)
+            elif place.open:
+                place = place._replace(open=False)
+            remember(span.get_span_context(), place)
         except Exception:
             note_failure()
 
     def end(self, span: ReadableSpan) -> ReadableSpan:
         """Queues or stamps an ended span; returns what other destinations get. Never raises."""
         try:
-            return self._end(span)
+            context = span.context
+            place = place_of(context)
+            if place is None or context is None:
+                return span
+            if place.open and _is_marked(span):
+                place = self._begin(span, _scope(span), place)
+                remember(context, place)
+            run = place.run
+            if run is None or run.span_id != context.span_id:
+                return span  # it is no run
+            return self._end(span, run)
         except Exception:
             note_failure()
             return span
 
-    def _start(self, span: Span, parent_context: Context | None) -> None:
-        place = _runs.place_in(parent_context)
-        scope = _scope(span)
-        context = span.get_span_context()
-        if context.trace_flags.sampled and not scope.startswith(PLAIN_SCOPES):
-            if _is_marked(span):
-                above = self._under(trace.get_current_span(parent_context), place)
-                place = self._begin(span, scope, above)
-                if place is not above:
-                    self._open[context.span_id] = span
-            else:
-                self._open[context.span_id] = span  # it may still be marked
-        _runs.remember(span, place)
+    def _place(self, span: Span, scope: str, place: Place, parent_context: Context | None) -> Place:
+        if not span.get_span_context().trace_flags.sampled:
+            return Place(place.run, place.trace)
+        if not _is_marked(span):
+            return Place(place.run, place.trace, open=True)
+        if place.open:
+            place = self._marked_since(trace.get_current_span(parent_context), place)
+        return self._begin(span, scope, place)
 
-    def _end(self, span: ReadableSpan) -> ReadableSpan:
-        live = self._open.pop(span.context.span_id, None) if span.context is not None else None
-        if live is None:
-            return span
-        run = self._own_run(live)
-        if run is None:
-            return span
+    def _marked_since(self, parent: trace.Span, place: Place) -> Place:
+        """The place below ``parent``, which may have become a run after its start."""
+        if isinstance(parent, Span) and _is_marked(parent):
+            place = self._begin(parent, _scope(parent), place)
+            remember(parent.get_span_context(), place)
+        return place
+
+    def _end(self, span: ReadableSpan, run: Run) -> ReadableSpan:
         run.ended = True
         if not run.sampled:
             return span
@@ -102,14 +111,15 @@ class Bridge:
         self.queue.put(Ended(run, span))
         return span
 
-    def _begin(self, span: Span, scope: str, place: Place) -> Place:
-        """The place of a span's children: in its run, if it is one."""
-        native = _native.above(place) if self._plan.mode else None
-        if self._is_recorded_otherwise(span, scope, native):
-            return place
-        parent = native if self._plan.native else None
+    def _begin(self, span: ReadableSpan, scope: str, place: Place) -> Place:
+        """The place of a span that is a run, unless langsmith records the same."""
+        native = _native.look(place) if self._plan.mode else _native.Native()
+        context = span.context
+        if context is None or self._is_recorded_otherwise(span, scope, native.run):
+            return Place(place.run, place.trace)
+        parent = native.run if self._plan.native else None
         run = Run(
-            span.get_span_context(),
+            context,
             span.name,
             span.start_time or 0,
             place,
@@ -117,46 +127,28 @@ class Bridge:
         )
         if self._rate < 1 and (run.native is not None or run.above is None):
             run.sampled = is_sampled(run.trace_id, self._rate)
-        if span.is_recording():
-            if self._plan.native:
+        if isinstance(span, Span) and span.is_recording():
+            if self._plan.native and not native.covered:
                 _native.set_above(run, self._project.name)
             if run.sampled:
+                # On the span itself: a copy for every other destination would cost more.
                 span.set_attribute(semconv.LANGSMITH_RUN_URL, self._project.address(run))
         return Place(run, place.trace)
 
-    def _is_recorded_otherwise(self, span: Span, scope: str, native: Any) -> bool:
-        """Whether langsmith records the same as a run of its own."""
+    def _is_recorded_otherwise(self, span: ReadableSpan, scope: str, native: Any) -> bool:
+        if scope == OWN or not self._plan.mode:
+            return False
         if scope == _OF_LANGSMITH:
             return self._plan.mode == "hybrid"
-        if not self._plan.mode or scope == OWN:
-            return False
         if scope in _OF_LANGCHAIN:
             return True
         return kind_of(span.attributes or {}) in MODEL_CALLS and _native.calls_model(native)
 
-    def _under(self, parent: trace.Span, place: Place) -> Place:
-        """``place``, or one in the run that ``parent`` became after its start."""
-        if isinstance(parent, Span) and parent.is_recording() and self._own_run(parent) is not None:
-            return _runs.place_of(parent) or place
-        return place
 
-    def _own_run(self, span: Span) -> Run | None:
-        """The run that ``span`` is; one that was marked after its start becomes one here."""
-        place = _runs.place_of(span)
-        if place is None:
-            return None
-        if place.run is not None and place.run.span_id == span.get_span_context().span_id:
-            return place.run
-        if not _is_marked(span):
-            return None
-        now = self._begin(span, _scope(span), place)
-        _runs.remember(span, now)
-        return now.run if now is not place else None
-
-
-def _scope(span: Span) -> str:
+def _scope(span: ReadableSpan) -> str:
     return span.instrumentation_scope.name if span.instrumentation_scope is not None else ""
 
 
-def _is_marked(span: Span) -> bool:
-    return not MARKS.isdisjoint(span.attributes or ())
+def _is_marked(span: ReadableSpan) -> bool:
+    attributes = span.attributes or {}
+    return semconv.OPERATION_NAME in attributes or not MARKS.isdisjoint(attributes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,6 +14,7 @@ from opentelemetry.propagate import extract
 from opentelemetry.trace import SpanKind
 
 import otelkit
+from otelkit.langsmith import _runs
 from tests.langsmith.conftest import Application, Connect
 
 UPSTREAM = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
@@ -230,11 +232,20 @@ def test_an_unsampled_run_has_no_link(connected: Connect) -> None:
 
 
 def test_a_span_that_never_ends_is_forgotten(application: Application) -> None:
-    bridge = application.processor.bridge
-    assert bridge is not None
-    for _ in range(100):
-        application.tracer.start_span("lost", attributes={"gen_ai.operation.name": "chat"})
-    assert len(bridge._open) == 0
+    span = application.tracer.start_span("lost", attributes={"gen_ai.operation.name": "chat"})
+    place = _runs.place_of(span.get_span_context())
+    assert place is not None
+    forgotten = weakref.ref(place.run)
+    del span, place
+    assert forgotten() is None
+
+
+def test_what_a_span_is_part_of_survives_a_wrapper(application: Application) -> None:
+    with otelkit.traced_workflow("outer") as span:
+        carried = trace.NonRecordingSpan(span.get_span_context())
+    with trace.use_span(carried):
+        look_up("x")
+    assert application.tree() == "chain outer\n  tool look_up"
 
 
 def test_hostile_attributes_do_not_stop_anything(connected: Connect) -> None:
