@@ -94,7 +94,7 @@ class Series:
 
     def forget(self) -> None:
         """Start again with none, and with a new lock (a fork may have copied a held one)."""
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self._cells: dict[Hashable, Cells | None] = {}
 
     def admit(self, attributes: Attributes | None) -> tuple[Attributes | None, Cells | None]:

@@ -20,10 +20,10 @@ from otelkit import _bounded
 Noted = tuple[Histogram, float, dict[str, AttributeValue], Context]
 
 _TOGETHER = 64
-_AT_MOST = 16_384  # beyond it callers record themselves: nothing is lost, memory is bounded
+_AT_MOST = 4096  # beyond it callers record themselves: nothing is lost, memory is bounded
 
 _noted: deque[Noted] = deque()
-_lock = threading.Lock()
+_lock = threading.RLock()
 _wake = threading.Event()
 _thread: threading.Thread | None = None
 
@@ -49,8 +49,11 @@ def record(
 def drain() -> None:
     """Record all that is noted; returns when it, and what another thread took, is recorded."""
     with _lock:
-        while _noted:
-            histogram, value, attributes, context = _noted.popleft()
+        for _ in range(len(_noted)):  # not for as long as others go on noting
+            try:
+                histogram, value, attributes, context = _noted.popleft()
+            except IndexError:
+                return  # taken by a call that the collector of garbage ended in here
             histogram.record(value, attributes, context)
 
 
@@ -78,7 +81,7 @@ def _forget() -> None:
     # What the parent of a fork has noted is the parent's, and its thread is not in the child.
     global _lock, _wake, _thread
     _noted.clear()
-    _lock, _wake, _thread = threading.Lock(), threading.Event(), None
+    _lock, _wake, _thread = threading.RLock(), threading.Event(), None
 
 
 if hasattr(os, "register_at_fork"):

@@ -47,23 +47,24 @@ class Totals:
     """
 
     def __init__(self, name: str, *, monotonic: bool = True) -> None:
+        self.name = name
         self._series = Series(About(name, semconv.UNITS.get(name, "")), totals=monotonic)
         self._totals: dict[Key, float] = {}
-        self._lock = threading.Lock()
+        # Re-entrant: the collector of garbage, or a signal's handler, may end a traced call in here.
+        self._lock = threading.RLock()
         _all_totals.append(self)
 
     def add(self, key: Key, amount: float) -> None:
         """Add ``amount`` to the series ``key``, a tuple of attribute pairs."""
         with self._lock:
-            total = self._totals.get(key)
-            full = total is None and len(self._totals) >= SERIES_LIMIT
+            full = key not in self._totals and len(self._totals) >= SERIES_LIMIT
             if full:
                 key = _OVERFLOW_KEY
-                total = self._totals.get(key)
-            self._totals[key] = total = (total or 0) + amount
+            self._totals.setdefault(key, 0)
+            self._totals[key] += amount
             cells = self._series.cells(key)
             if cells is not None:
-                cells[0] = total
+                cells[0] = self._totals[key]
         if full:  # a handler of the warning may count, too: not while the lock is held
             self._series.warn_of_overflow(SERIES_LIMIT, list(self._totals))
 
@@ -71,12 +72,12 @@ class Totals:
         """The callback of the observable instrument, which every collection calls first."""
         _recorder.drain()
         with self._lock:
-            totals = list(self._totals.items())
-        return [Observation(amount, dict(key)) for key, amount in totals]
+            totals = self._totals.copy()
+        return [Observation(amount, dict(key)) for key, amount in totals.items()]
 
     def forget(self) -> None:
         """Start again at zero, with a new lock (a fork may have copied a held one)."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._totals = {}
 
 

@@ -62,7 +62,11 @@ class Traced(Generic[Given]):
             wanted = " or ".join(str(name) for name in candidates)
             raise ConfigError(f"{target.__name__} has no {wanted}; name a method with method=")
         named = Traced[Given](self._make, self._name or target.__name__)
-        setattr(target, method, named(inspect.getattr_static(target, method)))
+        found = inspect.getattr_static(target, method)
+        traced: Any = named(found)
+        if not hasattr(type(found), "__get__"):
+            traced = staticmethod(traced)  # a partial, say: it was not bound, and must not be now
+        setattr(target, method, traced)
         return target
 
     def _name_of(self, target: Any) -> str:

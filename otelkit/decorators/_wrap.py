@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable, Generator
 from typing import Any
 
-from otelkit.context import isolated
+from otelkit.context import attach, detach, isolated
 from otelkit.decorators._call import Call
 
 Begin = Callable[[tuple[Any, ...], dict[str, Any]], "Call | None"]
@@ -46,9 +46,24 @@ def _plain(function: Function, begin: Begin) -> Function:
         except BaseException as error:
             call.fail(error)
             raise
+        if type(result) is types.CoroutineType:  # asynchronous after all: a client's plain wrapper
+            call.detach()
+            return _awaited(result, call)
         return call.succeed(result)
 
     return traced
+
+
+async def _awaited(coroutine: Any, call: Call) -> Any:
+    token = attach(call.context)
+    try:
+        result = await coroutine
+    except BaseException as error:
+        call.fail(error)
+        raise
+    finally:
+        detach(token)
+    return call.succeed(result)
 
 
 def _coroutine(function: Function, begin: Begin) -> Function:
@@ -83,6 +98,7 @@ def _generator(function: Function, begin: Begin) -> Function:
         try:
             while True:
                 value = run(step, given)
+                given = None  # an exception thrown in refers to this frame
                 if see is not None:
                     see(value)
                 try:
@@ -119,6 +135,7 @@ def _async_generator(function: Function, begin: Begin) -> Function:
         try:
             while True:
                 waiting = run(resume, given)
+                given = None  # an exception thrown in refers to this frame
                 if waiting is not _CHUNK:
                     await _next_chunk(body, run, waiting)
                 if see is not None:
