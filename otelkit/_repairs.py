@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 
 from otelkit import _propagators
 from otelkit.settings import SIGNALS, Settings
+from otelkit.spool import files
 
 _PROVIDERS = {
     "OTEL_PYTHON_TRACER_PROVIDER": "opentelemetry_tracer_provider",
@@ -44,7 +45,13 @@ def repair(settings: Settings) -> list[str]:
     for variable in _COUNTS:
         if not _is_count(os.environ.get(variable, "0").strip() or "0"):
             del os.environ[variable]  # Settings has said so
-    return [*_providers(), *_propagators.problems, *_internal_metrics(), *_files(settings)]
+    return [
+        *_providers(),
+        *_propagators.problems,
+        *_internal_metrics(),
+        *_files(settings),
+        *_spool(settings),
+    ]
 
 
 def _providers() -> list[str]:
@@ -82,6 +89,12 @@ def _files(settings: Settings) -> list[str]:
         for file in sorted(named)
         if not os.access(file, os.R_OK)
     ]
+
+
+def _spool(settings: Settings) -> list[str]:
+    if settings.spool_dir is None or files.SUPPORTED:
+        return []
+    return ["OTELKIT_SPOOL_DIR: this system has no file locks; using memory instead"]
 
 
 def _is_count(text: str) -> bool:

@@ -492,6 +492,17 @@ class Settings:
         default=True,
         says="continue the traces of callers; `false` links to them instead",
     )
+    spool_dir: str | None = _read(
+        "OTELKIT_SPOOL_DIR",
+        by=parse.text,
+        says="folder for telemetry that could not be sent; several processes may share it",
+    )
+    spool_max_mb: int = _read(
+        "OTELKIT_SPOOL_MAX_MB",
+        by=parse.integer(1, 1_000_000),
+        default=256,
+        says="megabytes that it may hold; the oldest is dropped first",
+    )
     shutdown_timeout: float = _read(
         "OTELKIT_SHUTDOWN_TIMEOUT",
         by=parse.number(0, 600, above=True),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
+
+from otelkit.export.exporter import Answer
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,40 @@ class Account:
         """The account with ``queued`` items in memory; call it holding the lock."""
         return Counts(self.sent, self.failed, self.dropped, self.spooled, queued)
 
+    def left_disk(self, items: int, delivered: bool) -> None:
+        """Counts spooled items that somebody else has delivered, or that were dropped for room."""
+        with self.lock:
+            self.spooled -= items
+            if delivered:
+                self.sent += items
+            else:
+                self.dropped += items
+
     def newly_lost(self) -> int:
         """Items lost since the last call."""
         with self.lock:
             lost = self.failed + self.dropped
             fresh, self._told = lost - self._told, lost
             return fresh
+
+    def settle(self, items: int, answer: Answer) -> None:
+        """Counts a batch that will not be tried again; call it holding the lock."""
+        accepted = items - answer.rejected if answer.outcome == "sent" else 0
+        self.sent += accepted
+        self.failed += items - accepted
+        if accepted:
+            self.last_success = time.time()
+
+    def settle_stored(self, items: int, answer: Answer, *, own: bool, divided: bool) -> None:
+        """As :meth:`settle`, for a batch on disk: this process's own, or of another.
+
+        One that was divided is on disk still.
+        """
+        if own and not divided:
+            self.spooled -= items
+            self.settle(items, answer)
+        elif not own and answer.outcome == "sent":
+            self.recovered += items - answer.rejected
 
     def drop(self, count: int) -> None:
         """Counts items that nobody will try to send."""

@@ -30,9 +30,11 @@ class Exporter(ABC):
 
     Attributes:
         endpoint: The address for people to read, without credentials.
+        spoolable: The payload of a batch is ``bytes``, and may be sent by another process.
     """
 
     endpoint: str
+    spoolable = False
 
     @abstractmethod
     def prepare(self, items: Sequence[Any]) -> tuple[list[Batch], int]:

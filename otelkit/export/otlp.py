@@ -59,6 +59,8 @@ class OtlpExporter(Exporter):
         destination: Address, headers and the rest, as :meth:`Settings.otlp` gives them.
     """
 
+    spoolable = True
+
     def __init__(self, signal: str, destination: Otlp) -> None:
         self.endpoint = shown(destination.endpoint)
         self._signal = signal

@@ -21,6 +21,7 @@ from otelkit.export.account import Account, Counts
 from otelkit.export.delivery import Delivery
 from otelkit.export.exporter import Exporter
 from otelkit.export.trouble import Trouble
+from otelkit.spool import Lane, Spool
 
 logger = logging.getLogger("otelkit")
 
@@ -37,6 +38,7 @@ class Queue:
         delay: Seconds an item waits at most before it is sent.
         timeout: Seconds one request may take.
         trouble: Who is told of results.
+        spool: Where batches wait on disk for better times, if they do.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Queue:
         delay: float,
         timeout: float,
         trouble: Trouble,
+        spool: Spool | None = None,
     ) -> None:
         self.signal = signal
         self.destination = destination
@@ -59,6 +62,8 @@ class Queue:
         self._delay = delay
         self._timeout = timeout
         self._trouble = trouble
+        self._spool = spool
+        self._lane: Lane | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -66,7 +71,16 @@ class Queue:
         self.exporter.reset()
         self._trouble.reset()
         self.account = Account()
-        self._delivery = Delivery(self.exporter, self.account, self._timeout, self._tell)
+        if self._spool is not None:
+            self._spool.reset()
+            if self._lane is not None:
+                self._lane.reset()
+            self._lane = self._spool.lane(
+                f"{self.signal}-{self.destination}", self.account.left_disk
+            )
+        self._delivery = Delivery(
+            self.exporter, self.account, self._timeout, self._tell, self._lane
+        )
         self._items: deque[Any] = deque()
         self._encoding = 0  # taken off the items, not yet delivery's
         # A bare lock rings: unlike an Event it may be rung by a signal handler at any moment.
@@ -87,7 +101,12 @@ class Queue:
         items.append(item)
         if self._worker is None:
             self.start()
-        elif len(items) >= self._batch_size and self._bell.locked() and not self._delivery.failing:
+        elif len(items) >= self._batch_size and self._bell.locked() and not self._delivery.stuck:
+            self._ring()
+
+    def begin(self) -> None:
+        """Sends what other processes have left on disk, if anything."""
+        if self._lane is not None and not self._lane.is_empty() and self.start():
             self._ring()
 
     def start(self) -> bool:
@@ -112,9 +131,13 @@ class Queue:
 
     def status(self) -> dict[str, Any]:
         """The account as plain values, with endpoint and last events (Unix time, text)."""
+        recovered = {} if self._lane is None else {"recovered": self.account.recovered}
         return {
-            "endpoint": self.exporter.endpoint, **vars(self.counts()), **self.account.last()
-        }  # fmt: skip
+            "endpoint": self.exporter.endpoint,
+            **vars(self.counts()),
+            **recovered,
+            **self.account.last(),
+        }
 
     def request(self, deadline: float, *, closing: bool = False) -> Callable[[], None]:
         """Asks for everything to be sent now.
@@ -139,9 +162,11 @@ class Queue:
         return request.wait
 
     def finish(self) -> None:
-        """Closes the account: what is left will never be sent."""
+        """Closes the account: what is left goes to disk, or is lost."""
         with self.account.lock:
             self._closed = True
+            while self._lane is not None and self._items and not self._encoding:
+                self._encode(len(self._items))
             self._delivery.finish()
             self.account.dropped += len(self._items) + self._encoding
             self._encoding = 0
@@ -167,8 +192,7 @@ class Queue:
         context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
         ends = False
         while not ends:
-            pause = max(self._delay, self._delivery.not_before - time.monotonic())
-            self._bell.acquire(timeout=pause)
+            self._bell.acquire(timeout=self._delivery.pause(self._delay))
             requests = [self._requests.popleft() for _ in range(len(self._requests))]
             ends = any(request.closing for request in requests)
             try:
@@ -187,10 +211,15 @@ class Queue:
         budget = self._begin(asked=bool(requests))
         while self._delivery.run() and budget > 0:
             budget -= self._encode(budget)
+        self._delivery.drain(self._is_wanted)
 
     def _tell(self, error: str) -> None:
         counts = self.counts()
         self._trouble.report(self.signal, error, counts.lost, counts.queued + counts.spooled)
+
+    def _is_wanted(self) -> bool:
+        """Whether there is something more urgent than what waits on disk."""
+        return bool(self._requests) or len(self._items) >= self._batch_size
 
     def _begin(self, *, asked: bool) -> int:  # noqa: ARG002 - those that collect want to know
         """How many items this pass takes: what comes meanwhile waits for the next one."""

@@ -130,8 +130,7 @@ def build(settings: Settings) -> Providers:
     for queue in providers.queues:
         if providers.state[queue.signal] == "created":
             queue.exporter.speak_as(resource.encoded(attributes))
-        if isinstance(queue, MetricQueue):
-            queue.start()
+        queue.begin()
     return providers
 
 

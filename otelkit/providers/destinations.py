@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from urllib.parse import urlsplit
 
 from otelkit.errors import MissingExtraError
@@ -13,6 +14,8 @@ from otelkit.export.trouble import Trouble
 from otelkit.providers import metric_options
 from otelkit.providers.processors import MetricQueue, PushReader
 from otelkit.settings import SIGNALS, Settings
+from otelkit.spool import Spool
+from otelkit.spool.files import SUPPORTED
 
 
 def queues(settings: Settings) -> list[Queue]:
@@ -62,6 +65,9 @@ def _queue(
     settings: Settings, signal: str, name: str, exporter: Exporter, trouble: Trouble
 ) -> Queue:
     timeout = settings.otlp(signal).timeout
+    spool = None
+    if settings.spool_dir and exporter.spoolable and SUPPORTED:
+        spool = _spool(settings.spool_dir, settings.spool_max_mb * 1_000_000)
     if signal == "metrics":
         return MetricQueue(
             name,
@@ -71,6 +77,7 @@ def _queue(
             timeout=timeout,
             cumulative=settings.temporality == "cumulative",
             trouble=trouble,
+            spool=spool,
         )
     kind = "span" if signal == "traces" else "log"
     return Queue(
@@ -82,4 +89,11 @@ def _queue(
         delay=getattr(settings, f"{kind}_delay"),
         timeout=timeout,
         trouble=trouble,
+        spool=spool,
     )
+
+
+@functools.cache
+def _spool(folder: str, limit: int) -> Spool:
+    """One for a folder, whoever asks: it knows all that this process has put there."""
+    return Spool(folder, limit)

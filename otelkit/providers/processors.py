@@ -17,6 +17,7 @@ from otelkit import enrich
 from otelkit.export.exporter import Exporter
 from otelkit.export.queue import Queue
 from otelkit.export.trouble import Trouble
+from otelkit.spool import Spool
 
 if TYPE_CHECKING:
     from otelkit.langsmith.bridge import Bridge
@@ -139,6 +140,7 @@ class MetricQueue(Queue):
         timeout: Seconds one request may take.
         cumulative: A newer collection says all that an unsent one would have said.
         trouble: Who is told of results.
+        spool: Where batches wait on disk for better times, if they do.
     """
 
     def __init__(
@@ -151,6 +153,7 @@ class MetricQueue(Queue):
         timeout: float,
         cumulative: bool,
         trouble: Trouble,
+        spool: Spool | None = None,
     ) -> None:
         self.reader = reader
         self._cumulative = cumulative
@@ -163,6 +166,7 @@ class MetricQueue(Queue):
             delay=interval,
             timeout=timeout,
             trouble=trouble,
+            spool=spool,
         )
         reader.queue = self
 
@@ -170,6 +174,11 @@ class MetricQueue(Queue):
         """Starts from nothing."""
         super().reset()
         self._next = time.monotonic() + self._delay
+
+    def begin(self) -> None:
+        """Starts collecting; what other processes have left on disk is sent at once."""
+        self.start()
+        super().begin()
 
     def _has_work(self) -> bool:
         return True

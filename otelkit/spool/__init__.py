@@ -1,0 +1,195 @@
+"""Telemetry that could not be sent, kept on disk until it can be: by this process or another.
+
+A folder holds a lane for each signal and destination, a lane a file for each batch. Files appear by
+renaming, complete and synced; whoever sends one holds its lock, which ends with the process at the
+latest. So several processes share a folder, and what a killed one has left is sent by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import NamedTuple
+
+from otelkit.spool import files
+from otelkit.spool.files import Stored
+
+logger = logging.getLogger("otelkit")
+
+REST = 60.0  # seconds without a try after the disk has failed
+
+
+class Taken(NamedTuple):
+    """A batch that this process alone may send now."""
+
+    entry: Stored
+    body: bytes
+
+
+class Spool:
+    """A folder of batches, bounded.
+
+    Args:
+        folder: Where it is; made if it is not there, for this user alone.
+        limit: Bytes it may hold; the oldest batches are dropped first.
+    """
+
+    def __init__(self, folder: str, limit: int) -> None:
+        self.folder = Path(folder)
+        self.limit = limit
+        self.lanes: dict[str, Lane] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Speaks for this process from now on; call it in a forked child."""
+        self.writer = f"{os.getpid()}_{secrets.token_hex(4)}"
+        self._rest_until = 0.0
+        self._complained = False
+
+    def lane(self, name: str, forgotten: Callable[[int, bool], None]) -> Lane:
+        """The lane of one signal and destination; see :class:`Lane`."""
+        self.lanes[name] = Lane(self, self.folder / name, forgotten)
+        return self.lanes[name]
+
+    def usable(self) -> bool:
+        """Whether the disk is worth a try."""
+        return time.monotonic() >= self._rest_until
+
+    def failed(self, error: OSError) -> None:
+        """The disk cannot be written: batches stay in memory for a while, and it is said once."""
+        self._rest_until = time.monotonic() + REST
+        if not self._complained:
+            self._complained = True
+            logger.warning(
+                "otelkit: cannot write to the spool %s (%s); what cannot be sent stays in memory",
+                self.folder, error.strerror or error,
+            )  # fmt: skip
+
+    def make_room(self, size: int) -> None:
+        """Drops the oldest batches of all lanes until ``size`` bytes more fit."""
+        stored = sorted(
+            (
+                entry
+                for lane in self.folder.iterdir()
+                if lane.is_dir()
+                for entry in files.stored(lane, damaged=True)
+            ),
+            key=lambda entry: entry.path.name,
+        )
+        held = sum(entry.size for entry in stored)
+        foreign = 0
+        for entry in stored:
+            if held + size <= self.limit:
+                break
+            held -= entry.size
+            entry.path.unlink(missing_ok=True)
+            lane = self.lanes.get(entry.path.parent.name)
+            if lane is None or not lane.forget(entry.path.name, delivered=False):
+                foreign += entry.items
+        if foreign:
+            logger.warning("otelkit: the spool is full: %d items of others were dropped", foreign)
+
+
+class Lane:
+    """The batches of one signal to one destination.
+
+    Args:
+        spool: The folder they share with others.
+        folder: Their own, below it.
+        forgotten: Called with a number of items of this process that left the disk without being
+            taken from here, and whether somebody else has delivered them.
+    """
+
+    def __init__(self, spool: Spool, folder: Path, forgotten: Callable[[int, bool], None]) -> None:
+        self._spool = spool
+        self._folder = folder
+        self._forgotten = forgotten
+        self._own: dict[str, int] = {}  # items by file name
+        self._taken: int | None = None  # the file that is locked
+        self._count = 0
+
+    def reset(self) -> None:
+        """Owns nothing, as a forked child; the parent keeps its lock."""
+        self._own = {}
+        if self._taken is not None:
+            os.close(self._taken)
+            self._taken = None
+
+    def put(self, items: int, body: bytes, *, own: bool = True) -> bool:
+        """Writes a batch; false when the disk does not take it.
+
+        Args:
+            items: How many it holds.
+            body: The request.
+            own: They ended in this process, which is told what becomes of them.
+        """
+        size = files.HEADER + len(body)
+        if not self._spool.usable() or size > self._spool.limit:
+            return False
+        try:
+            self._spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._spool.make_room(size)
+            self._count += 1
+            start = f"{time.time_ns():020d}-{self._spool.writer}-{self._count}"
+            name = f"{start}.{items}.{size}.batch"
+            files.write(self._folder / name, body)
+        except OSError as error:
+            self._spool.failed(error)
+            return False
+        if own:
+            self._own[name] = items
+        return True
+
+    def take(self) -> Generator[Taken, None, None]:
+        """The batches of the lane, oldest first, one locked at a time; those of others included."""
+        stored = files.stored(self._folder)
+        for name in set(self._own) - {entry.path.name for entry in stored}:
+            self.forget(name, delivered=True)
+        for entry in sorted(stored, key=lambda entry: entry.path.name):
+            file = files.locked(entry.path)
+            if file is None:
+                continue
+            self._taken = file
+            try:
+                body = files.content(file, entry)
+                if body is not None:
+                    yield Taken(entry, body)
+                else:
+                    self.forget(entry.path.name, delivered=False)
+            finally:
+                os.close(file)
+                self._taken = None
+
+    def forget(self, name: str, *, delivered: bool) -> bool:
+        """Strikes a batch of this process that has left the disk; false when it is not its own."""
+        items = self._own.pop(name, None)
+        if items is not None:
+            self._forgotten(items, delivered)
+        return items is not None
+
+    def owns(self, entry: Stored) -> bool:
+        """Whether a batch was put in by this process."""
+        return entry.path.name in self._own
+
+    def remove(self, entry: Stored) -> None:
+        """Deletes a batch that is settled."""
+        with contextlib.suppress(OSError):
+            entry.path.unlink(missing_ok=True)
+        self._own.pop(entry.path.name, None)
+
+    def discard(self) -> None:
+        """Drops this process's own batches: something newer says all that they would."""
+        for name in list(self._own):
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink(missing_ok=True)
+            self.forget(name, delivered=False)
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to send, of whomever."""
+        return not files.stored(self._folder)
