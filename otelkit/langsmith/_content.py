@@ -34,6 +34,8 @@ _INPUTS = (
     semconv.INPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_CALL_ARGUMENTS, semconv.INPUT,
 )  # fmt: skip
 _OUTPUTS = (semconv.OUTPUT_MESSAGES, semconv.TOOL_CALL_RESULT, semconv.OUTPUT)
+_INPUTS_OF_ANY = (*_INPUTS, semconv.PROMPT, *_FOREIGN_INPUTS)
+_OUTPUTS_OF_ANY = (*_OUTPUTS, semconv.COMPLETION, *_FOREIGN_OUTPUTS)
 
 
 def protect(attributes: dict[str, Any], mode: str, max_bytes: int) -> None:
@@ -45,6 +47,13 @@ def protect(attributes: dict[str, Any], mode: str, max_bytes: int) -> None:
             del attributes[name]
         elif isinstance(attributes[name], str):
             attributes[name] = _redacted(attributes[name], max_bytes)
+
+
+def hide(attributes: dict[str, Any], *, inputs: bool, outputs: bool) -> None:
+    """Takes away what goes in or what comes out, whoever made the span."""
+    hidden = _INPUTS_OF_ANY * inputs + _OUTPUTS_OF_ANY * outputs
+    for name in [name for name in attributes if name.startswith(hidden)]:
+        del attributes[name]
 
 
 def write(attributes: dict[str, Any]) -> None:

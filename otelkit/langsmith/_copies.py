@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanContext, StatusCode, TraceFlags
 from otelkit import pricing, semconv
 from otelkit.langsmith import _content, _native
 from otelkit.langsmith._kinds import CHAIN, MODEL_CALLS, kind_of, name_of
+from otelkit.langsmith._plan import Plan
 from otelkit.langsmith._runs import Run
 from otelkit.redaction import scrub
 from otelkit.settings import Settings
@@ -34,10 +35,12 @@ class Copies:
 
     Args:
         settings: The capture mode, the environment.
+        plan: What is hidden.
         project: Written on every run; None where a header says it.
     """
 
-    def __init__(self, settings: Settings, project: str | None) -> None:
+    def __init__(self, settings: Settings, plan: Plan, project: str | None) -> None:
+        self._plan = plan
         self._capture = settings.capture
         self._max_bytes = settings.capture_max_bytes
         self._environment = settings.environment
@@ -65,6 +68,10 @@ class Copies:
             kind = CHAIN  # a run inside has the tokens of this call
         if not _is_own(span):
             _content.protect(attributes, self._capture, self._max_bytes)
+        if self._plan.hides_inputs or self._plan.hides_outputs:
+            _content.hide(
+                attributes, inputs=self._plan.hides_inputs, outputs=self._plan.hides_outputs
+            )
         _content.write(attributes)
         if kind in MODEL_CALLS:
             if usage := _usage(attributes):
@@ -75,7 +82,8 @@ class Copies:
                 del attributes[name]
         more = {
             semconv.LANGSMITH_KIND: kind,
-            semconv.LANGSMITH_NAME: name_of(attributes, span.name),
+            semconv.LANGSMITH_NAME: attributes.get(semconv.LANGSMITH_NAME)
+            or name_of(attributes, span.name),
             semconv.LANGSMITH_PROJECT: self._project,
             semconv.LANGSMITH_TRACE_ID: run.trace_id,
             semconv.LANGSMITH_RUN_ID: run.id,

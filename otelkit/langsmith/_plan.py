@@ -22,11 +22,15 @@ class Plan(NamedTuple):
         mode: How ``langsmith`` records runs of its own (``@traceable``, LangChain, LangGraph):
             ``langsmith`` by its own client, ``otel`` as spans, ``hybrid`` as both; empty if it
             records none.
+        hides_inputs: ``LANGSMITH_HIDE_INPUTS`` keeps inputs out of LangSmith, captured or not.
+        hides_outputs: ``LANGSMITH_HIDE_OUTPUTS`` does the same with outputs.
     """
 
     sends: bool = False
     stamps: bool = False
     mode: str = ""
+    hides_inputs: bool = False
+    hides_outputs: bool = False
 
     @property
     def native(self) -> bool:
@@ -40,7 +44,13 @@ def plan(settings: Settings, environ: Mapping[str, str] = os.environ) -> Plan:
     sends = _wants(settings) and not _obstacle(settings)
     if not (sends or stamps):
         return Plan()
-    return Plan(sends, stamps, _mode(environ) if _records(environ) else "")
+    return Plan(
+        sends,
+        stamps,
+        _mode(environ) if _records(environ) else "",
+        hides_inputs=_value(environ, "HIDE_INPUTS") == "true",
+        hides_outputs=_value(environ, "HIDE_OUTPUTS") == "true",
+    )
 
 
 def problems(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[str]:

@@ -57,7 +57,7 @@ def connect(settings: Settings, queue: Callable[[str, Exporter], Queue]) -> Conn
         settings.langsmith_endpoint, settings.langsmith_project, settings.langsmith_api_key
     )
     in_header = fits_a_header(settings.langsmith_project or "")
-    copies = Copies(settings, None if in_header else settings.langsmith_project)
+    copies = Copies(settings, planned, None if in_header else settings.langsmith_project)
     made = None
     if planned.sends:
         made = queue(NAME, LangsmithExporter(_destination(settings), copies, project))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from pathlib import Path
 
 import pytest
 
@@ -209,3 +210,15 @@ def test_a_forked_child_takes_no_ones_place(langsmith: StandIn) -> None:
     )
     langsmith.check()
     assert sorted(run.name for run in langsmith.runs(2)) == ["child", "parent"]
+
+
+def test_runs_that_could_not_be_sent_are_sent_by_the_next_process(
+    langsmith: StandIn, jaeger: StandIn, tmp_path: Path
+) -> None:
+    langsmith.refuse.extend([503] * 100)
+    run(langsmith, jaeger, OTELKIT_SPOOL_DIR=str(tmp_path))
+    assert langsmith.runs() == []
+    langsmith.refuse.clear()
+    jaeger.spans.clear()
+    run(langsmith, jaeger, OTELKIT_SPOOL_DIR=str(tmp_path))
+    assert [one.name for one in langsmith.runs(2)] == ["outer", "outer"]

@@ -230,6 +230,23 @@ def test_foreign_names_of_content_are_taken_away_too(application: Application) -
     assert application.langsmith.run("call").outputs == {}
 
 
+def test_what_langsmiths_own_switches_hide_stays_hidden(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGSMITH_HIDE_INPUTS", "true")
+    application = connected(OTELKIT_CAPTURE="full")
+    look_up("secret")
+    (run,) = application.runs()
+    assert (run.inputs, run.outputs) == ({}, {"output": "secret"})
+    assert application.span("execute_tool look_up")["gen_ai.tool.call.arguments"]
+
+
+def test_a_name_of_ones_own(application: Application) -> None:
+    with otelkit.traced_agent("writer", attributes={"langsmith.trace.name": "Writer of letters"}):
+        pass
+    assert [run.name for run in application.runs()] == ["Writer of letters"]
+
+
 def test_a_failure_marks_every_run_up_to_the_root(application: Application) -> None:
     @otelkit.traced_tool
     def fail() -> None:
