@@ -176,6 +176,9 @@ HTTP_SERVER_RESPONSE_SIZE = "http.server.response.body.size"
 DB_CLIENT_DURATION = "db.client.operation.duration"
 DB_CONNECTION_COUNT = "db.client.connection.count"
 DB_CONNECTION_MAX = "db.client.connection.max"
+DB_CONNECTION_WAIT = "db.client.connection.wait_time"
+DB_CONNECTION_PENDING = "db.client.connection.pending_requests"
+DB_CONNECTION_TIMEOUTS = "db.client.connection.timeouts"
 
 UNITS = {
     CLIENT_OPERATION_DURATION: "s",
@@ -200,6 +203,9 @@ UNITS = {
     DB_CLIENT_DURATION: "s",
     DB_CONNECTION_COUNT: "{connection}",
     DB_CONNECTION_MAX: "{connection}",
+    DB_CONNECTION_WAIT: "s",
+    DB_CONNECTION_PENDING: "{request}",
+    DB_CONNECTION_TIMEOUTS: "{timeout}",
 }
 
 
@@ -208,6 +214,7 @@ def _doubling(first: float, count: int) -> tuple[float, ...]:
 
 
 _LLM_SECONDS = _doubling(0.01, 14)  # 0.01 … 81.92, the conventions' advice
+_DB_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 _BODY_BYTES = tuple(256.0 * 4**i for i in range(10))
 BUCKETS: dict[str, tuple[float, ...]] = {
     CLIENT_OPERATION_DURATION: _LLM_SECONDS,
@@ -224,5 +231,6 @@ BUCKETS: dict[str, tuple[float, ...]] = {
     ),
     HTTP_SERVER_REQUEST_SIZE: _BODY_BYTES,
     HTTP_SERVER_RESPONSE_SIZE: _BODY_BYTES,
-    DB_CLIENT_DURATION: (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0),
+    DB_CLIENT_DURATION: _DB_SECONDS,
+    DB_CONNECTION_WAIT: _DB_SECONDS,
 }

@@ -25,7 +25,7 @@ _log = logging.getLogger("otelkit")
 
 # Counted at collection, which costs a request nothing, cannot drift, and knows the route by then.
 _in_flight: set[Request] = set()
-# A series that was reported once goes on, at zero.
+# A route that was asked for once is reported from then on, at zero.
 _seen_active: dict[tuple[tuple[str, str], ...], int] = {}
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_flight.clear)
@@ -129,6 +129,8 @@ class Request:
             outcome[semconv.HTTP_RESPONSE_STATUS_CODE] = self._status
         if self.route is not None:
             outcome[semconv.HTTP_ROUTE] = self.route
+            if self._http:
+                _seen_active.setdefault(tuple(self.active_labels().items()), 0)
             self._span.update_name(f"{self._name} {self.route}")
         if isinstance(error, Exception):
             outcome[semconv.ERROR_TYPE] = _exceptions.error_type(error)

@@ -22,7 +22,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from otelkit import _exceptions, semconv
 from otelkit.errors import ConfigError, MissingExtraError
-from otelkit.integrations import _current, _databases, _sql
+from otelkit.integrations import _current, _databases, _sql, _waits
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -66,6 +66,7 @@ def instrument_sqlalchemy(engine: Engine | AsyncEngine) -> None:
     if not _every_engine and inner not in _engines:
         _engines.add(inner)
         _listen(inner)
+        _waits.install(_is_ours)
 
 
 def install() -> None:
@@ -83,6 +84,7 @@ def install() -> None:
     if not _every_engine:
         _every_engine = True
         _listen(Engine)
+        _waits.install(_is_ours)
 
 
 def uninstall() -> None:
@@ -97,8 +99,13 @@ def uninstall() -> None:
     for target in targets:
         for name, listener in _LISTENERS.items():
             event.remove(target, name, listener)
+    _waits.uninstall()
     _every_engine = False
     _engines.clear()
+
+
+def _is_ours(engine: Engine) -> bool:
+    return _every_engine or engine in _engines
 
 
 def _listen(target: Any) -> None:

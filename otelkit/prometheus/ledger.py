@@ -42,7 +42,9 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.families: set[str] = set()  # whose totals are here
         self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._lock = threading.Lock()
+        # Re-entrant, as those of the instruments; what would come in between is not written.
+        self._lock = threading.RLock()
+        self._writing = False
         self._numbers: dict[About, int] = {}
         self._chunks = 0
         self.trouble = ""  # why there is no room for further series
@@ -55,7 +57,13 @@ class Ledger:
         """
         try:
             with self._lock:
-                return self._open(about, attributes)
+                if self._writing:
+                    return None
+                self._writing = True
+                try:
+                    return self._open(about, attributes)
+                finally:
+                    self._writing = False
         except (OSError, ValueError) as error:
             self.trouble = str(error)
             return None

@@ -155,6 +155,16 @@ def test_without_a_page_the_answer_is_503(
     assert answer.text == "no metrics: TimeoutError: a callback took too long\n"
 
 
+def test_routes_are_in_progress_at_zero_once_they_were_asked_for(
+    install: Callable[..., None],
+) -> None:
+    install(metrics_aliases=("instrumentator",))
+    with client_of(shop()) as client:
+        client.get("/items/7")
+        page = client.get("/metrics").text
+    assert 'http_requests_inprogress{method="GET",path="/items/{id}"} 0\n' in page
+
+
 def test_the_event_loop_goes_on_meanwhile(install: Callable[..., None]) -> None:
     """A collection that waits for a request to be served would wait for ever in the loop."""
     import threading
