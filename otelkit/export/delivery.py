@@ -16,6 +16,7 @@ from otelkit.spool.files import Stored
 FIRST_BACKOFF = 1.0  # seconds; doubled with every failure in a row, with jitter
 LONGEST_BACKOFF = 30.0
 ATTEMPTS = 3  # in a row while somebody waits
+FOR_THE_DISK = 0.25  # of the time there is at the end
 PAUSE = 0.1  # seconds between them, and a bit longer each time
 
 
@@ -84,6 +85,8 @@ class Delivery:
             deadline: Somebody waits until then, whatever was refused before; else it is just time.
             closing: No request may outlast the deadline.
         """
+        if deadline is not None and closing and self._lane is not None:
+            deadline -= FOR_THE_DISK * max(0.0, deadline - time.monotonic())
         self._deadline = deadline
         self._closing = closing
         self._refusals = 0  # in this pass, without a word on when to come again

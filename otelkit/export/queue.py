@@ -177,7 +177,8 @@ class Queue:
             self.exporter.close()
 
     def _has_work(self) -> bool:
-        return self.counts().queued > 0
+        counts = self.counts()
+        return counts.queued + counts.spooled > 0
 
     def _ring(self) -> None:
         try:

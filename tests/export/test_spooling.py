@@ -1,0 +1,258 @@
+"""A queue with a disk behind it: nothing is lost while the receiver is away, and all is counted."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otelkit.export import delivery
+from otelkit.export.exporter import Answer, Batch
+from otelkit.export.queue import Queue
+from otelkit.export.trouble import Trouble
+from otelkit.spool import Spool
+from tests.export.test_queue import FAILED, RETRY, SENT, Scripted, close, flush, total
+from tests.lifecycle.peers import until
+
+
+class Bytes(Scripted):
+    """A scripted exporter with payloads that can be stored."""
+
+    spoolable = True
+
+    def prepare(self, items: Any) -> tuple[list[Batch], int]:
+        batches, lost = super().prepare(items)
+        return [Batch(batch.size, pickle.dumps(batch.payload)) for batch in batches], lost
+
+    def send(self, batch: Batch, timeout: float) -> Answer:
+        return super().send(Batch(batch.size, pickle.loads(batch.payload)), timeout)
+
+    def halve(self, batch: Batch) -> list[Batch]:
+        halves = super().halve(Batch(batch.size, pickle.loads(batch.payload)))
+        return [Batch(half.size, pickle.dumps(half.payload)) for half in halves]
+
+
+Make = Callable[..., Queue]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Queue] = []
+
+    def factory(exporter: Scripted, **options: Any) -> Queue:
+        settings = {"capacity": 1000, "batch_size": 100, "delay": 60.0, "timeout": 1.0, **options}
+        spool = Spool(str(tmp_path / "spool"), 10_000_000)
+        trouble = Trouble("http://receiver")
+        queue = Queue("traces", "otlp", exporter, trouble=trouble, spool=spool, **settings)
+        made.append(queue)
+        return queue
+
+    yield factory
+    for queue in made:
+        close(queue)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PAUSE", 0.001)
+
+
+def arrived(exporter: Scripted) -> list[Any]:
+    return [item for batch in exporter.asked for item in batch]
+
+
+def test_what_cannot_be_sent_goes_to_disk_and_arrives_when_the_receiver_is_back(
+    make: Make,
+) -> None:
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter)
+    for number in range(250):
+        queue.put(number)
+    flush(queue)
+    assert (queue.counts().spooled, queue.counts().queued) == (250, 0)
+    assert not queue.counts().delivered
+    exporter.answer = lambda batch: SENT
+    exporter.asked.clear()
+    flush(queue)
+    assert (queue.counts().sent, queue.counts().spooled) == (250, 0)
+    assert arrived(exporter) == list(range(250))
+
+
+def test_the_memory_queue_never_fills_up_while_the_disk_takes_it(make: Make) -> None:
+    queue = make(Bytes(lambda batch: RETRY), capacity=100, batch_size=10, delay=0.01)
+    for number in range(500):
+        until(lambda: queue.counts().queued < 100)
+        queue.put(number)
+    until(lambda: queue.counts().spooled == 500)
+    assert queue.counts().dropped == 0
+
+
+def test_what_is_left_at_the_end_is_sent_by_the_next_process(make: Make) -> None:
+    first = make(Bytes(lambda batch: RETRY))
+    for number in range(5):
+        first.put(number)
+    close(first)
+    assert first.counts().spooled == 5
+    assert first.counts().lost == 0
+    exporter = Bytes()
+    second = make(exporter)
+    second.begin()
+    until(lambda: second.status()["recovered"] == 5)
+    assert arrived(exporter) == list(range(5))
+    assert total(second) == 0  # none of them ended here
+    assert make(Bytes()).status()["recovered"] == 0
+
+
+def test_with_nothing_on_disk_no_thread_is_started(make: Make) -> None:
+    queue = make(Bytes())
+    queue.begin()
+    assert queue._worker is None
+
+
+def test_what_hangs_at_the_end_is_on_disk_too(make: Make) -> None:
+    hang = threading.Event()
+
+    def answer(batch: Batch) -> Answer:
+        hang.wait(30)
+        return RETRY
+
+    queue = make(Bytes(answer), batch_size=2)
+    for number in range(7):
+        queue.put(number)
+    close(queue, seconds=0.1)
+    assert queue.counts().spooled == 7
+    hang.set()
+
+
+def test_what_is_refused_for_good_leaves_the_disk_and_has_failed(make: Make) -> None:
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter)
+    queue.put(1)
+    flush(queue)
+    exporter.answer = lambda batch: FAILED
+    flush(queue)
+    assert (queue.counts().spooled, queue.counts().failed) == (0, 1)
+
+
+def test_a_stored_batch_that_is_too_large_is_divided(make: Make) -> None:
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter)
+    for number in range(10):
+        queue.put(number)
+    flush(queue)
+    exporter.answer = lambda batch: SENT if batch.size <= 3 else Answer("too_large", "413")
+    flush(queue)
+    assert (queue.counts().sent, queue.counts().spooled) == (10, 0)
+    exporter.answer = lambda batch: Answer("too_large", "413")
+    queue.put(11)
+    flush(queue)
+    assert queue.counts().failed == 1
+
+
+def test_while_a_receiver_is_away_live_items_wait_on_disk_not_for_the_next_attempt(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "FIRST_BACKOFF", 1000.0)
+    monkeypatch.setattr(delivery, "LONGEST_BACKOFF", 1000.0)
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter, delay=0.01)
+    queue.put(1)
+    until(lambda: queue.counts().spooled == 1)
+    queue.put(2)
+    until(lambda: queue.counts().spooled == 2)
+    assert len(exporter.asked) == 1  # the second was not even tried
+
+
+def test_live_items_do_not_wait_for_those_on_disk(make: Make) -> None:
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter, batch_size=1)
+    for number in range(20):
+        queue.put(number)
+    flush(queue)
+
+    def answer(batch: Batch) -> Answer:
+        if len(exporter.asked) == 1:
+            queue.put("live")
+        return SENT
+
+    exporter.asked.clear()
+    exporter.answer = answer
+    flush(queue)
+    until(lambda: queue.counts().sent == 21)
+    assert arrived(exporter).index("live") < 5
+
+
+def test_a_disk_that_fails_leaves_everything_in_memory(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("no folder")
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter)
+    queue.put(1)
+    flush(queue)
+    assert (queue.counts().queued, queue.counts().spooled) == (1, 0)
+    exporter.answer = lambda batch: SENT
+    flush(queue)
+    assert queue.counts().sent == 1
+
+
+def test_the_account_is_right_at_every_moment_with_a_disk_too(make: Make) -> None:
+    answers = [SENT, RETRY, FAILED, RETRY, Answer("too_large", "413"), RETRY]
+    calls = iter(range(10**9))
+    queue = make(
+        Bytes(lambda batch: answers[next(calls) % len(answers)]),
+        capacity=200,
+        batch_size=20,
+        delay=0.001,
+    )
+    stop = threading.Event()
+    sums: list[int] = []
+
+    def look() -> None:
+        while not stop.is_set():
+            sums.append(total(queue))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    for number in range(2000):
+        queue.put(number)
+        if number % 500 == 0:
+            flush(queue)
+    close(queue)
+    stop.set()
+    watcher.join()
+    assert sums == sorted(sums)
+    assert total(queue) == 2000
+
+
+def test_a_forked_child_owns_nothing_of_what_its_parent_has_stored(make: Make) -> None:
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter)
+    queue.put(1)
+    flush(queue)
+    queue.reset()
+    assert total(queue) == 0
+    exporter.answer = lambda batch: SENT
+    queue.put(2)
+    flush(queue)
+    assert (queue.counts().sent, queue.status()["recovered"]) == (1, 1)
+
+
+def test_two_processes_deliver_everything_once_and_count_it_once(make: Make) -> None:
+    gone = Bytes(lambda batch: RETRY)
+    first = make(gone, batch_size=1)
+    for number in range(10):
+        first.put(number)
+    flush(first)
+    back = Bytes()
+    second = make(back)
+    second.begin()
+    until(lambda: second.status()["recovered"] == 10)
+    gone.answer = lambda batch: SENT
+    gone.asked.clear()
+    flush(first)
+    assert first.counts().sent == 10  # by the other
+    assert gone.asked == []
+    assert sorted(arrived(back)) == list(range(10))
