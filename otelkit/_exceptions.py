@@ -30,11 +30,13 @@ def message(error: BaseException) -> str:
 
 def record(span: Span, error: BaseException) -> None:
     """Mark ``span`` as failed, and add the ``exception`` event unless an inner span has it."""
+    if not span.is_recording():
+        return
     kind, text = error_type(error), message(error)
     span.set_status(Status(StatusCode.ERROR, f"{kind}: {text}" if text else kind))
     span.set_attribute(semconv.ERROR_TYPE, kind)
     trace_id = span.get_span_context().trace_id
-    if getattr(error, _MARK, None) == trace_id:
+    if _mark(error) == trace_id:
         return
     span.add_event(
         "exception",
@@ -51,6 +53,14 @@ def record(span: Span, error: BaseException) -> None:
         pass
 
 
+def _mark(error: BaseException) -> object:
+    try:
+        # Past any __getattr__ of the class: that is the application's code.
+        return object.__getattribute__(error, "__dict__").get(_MARK)
+    except Exception:
+        return None
+
+
 def _qualified(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
@@ -60,6 +70,7 @@ def stack(error: BaseException) -> str:
     try:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__, 50))
         # The innermost frames and the message stand at the end.
-        return scrub(text if len(text) <= _STACK_LIMIT else "…" + text[-_STACK_LIMIT:])
+        text = scrub(text[-4 * _STACK_LIMIT :])  # whole secrets first: a part of one is not known
+        return text if len(text) <= _STACK_LIMIT else "…" + text[-_STACK_LIMIT:]
     except Exception:
         return "<traceback cannot be formatted>"

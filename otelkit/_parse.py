@@ -26,6 +26,10 @@ def text(value: Any) -> str:
     """A string without surrounding blanks."""
     if not isinstance(value, str):
         raise ValueError("expected a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("expected valid UTF-8") from None
     return value.strip()
 
 

@@ -9,6 +9,7 @@ from otelkit import (
     context,
     decorators,
     health,
+    instruments,
     integrations,
     logs,
     pricing,
@@ -98,6 +99,8 @@ def uninstall() -> None:
     prometheus.uninstall()
     health.uninstall()
     logs.uninstall()
+    instruments.tokens.forget()  # what comes next counts from zero
+    instruments.cost.forget()
 
 
 def instrument(app: Any, engine: Any) -> None:

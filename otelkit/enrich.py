@@ -6,6 +6,7 @@ own destinations; the processors of others see the span as it was.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -73,6 +74,16 @@ _scopes: dict[int, Scope] = {}
 _lock = threading.Lock()
 
 
+def _forget() -> None:
+    global _lock
+    _lock = threading.Lock()  # the fork may have copied a held one
+    _scopes.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def start(span: Span, parent_context: Context | None) -> None:
     """Write the bound values on ``span``, and remember whose agent and workflow it belongs to."""
     try:
@@ -122,7 +133,8 @@ def _finish(span: ReadableSpan) -> ReadableSpan:
     if used is None:
         return span
     if around.llm is not None:
-        around.llm.covered = True  # its tokens are these, and are counted once
+        reply_id = attributes.get(semconv.RESPONSE_ID)
+        around.llm.inner.add(reply_id if isinstance(reply_id, str) else None)  # counted here
     more = _count(attributes, used, around)
     return _copy(span, {**attributes, **more})
 

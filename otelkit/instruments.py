@@ -50,7 +50,7 @@ class Totals:
         self.name = name
         self._series = Series(About(name, semconv.UNITS.get(name, "")), totals=monotonic)
         self._totals: dict[Key, float] = {}
-        # Re-entrant: the collector of garbage, or a signal's handler, may end a traced call in here.
+        # Re-entrant: the collector of garbage or a signal handler may end a traced call in here.
         self._lock = threading.RLock()
         _all_totals.append(self)
 
@@ -118,6 +118,8 @@ def count_llm(key: Key, used: Usage, usd: float | None) -> None:
 
 def _forget_totals() -> None:
     # A forked child reports its own work only; its parent goes on reporting its own.
+    global _made_lock
+    _made_lock = threading.Lock()
     for totals in _all_totals:
         totals.forget()
 

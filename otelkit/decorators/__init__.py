@@ -326,6 +326,9 @@ def traced_llm(
         method: As for :func:`traced_workflow`.
     """
     fixed_name = target if isinstance(target, str) else name
+    for option, given in (("provider", provider), ("model", model), ("operation", operation)):
+        if not isinstance(given, str) and (given is not None or option == "operation"):
+            raise ConfigError(f"{option}={given!r}: expected a string")
 
     def make(_: str) -> Operation:
         return LlmOperation(
@@ -383,6 +386,9 @@ def _traced(
         raise ConfigError(f"capture={capture!r}: expected off, metadata, redacted or full")
     if attributes is not None and not isinstance(attributes, Mapping):
         raise ConfigError(f"attributes={attributes!r}: expected a mapping of names to values")
+    for option, given in (("name", name), ("method", method)):
+        if given is not None and not isinstance(given, str):
+            raise ConfigError(f"{option}={given!r}: expected a string")
     if target is None or isinstance(target, str):
         return Traced[Any](make, target or name, method, qualified=qualified)
     return Traced[Any](make, name, method, qualified=qualified)(target)

@@ -99,7 +99,11 @@ def note_failure() -> None:
     """Say once that telemetry itself failed; the application's call goes on."""
     if not state.warned:
         state.warned = True
-        _logger.warning("otelkit could not trace a call; the call itself goes on", exc_info=True)
+        try:
+            text = "otelkit could not trace a call; the call itself goes on"
+            _logger.warning(text, exc_info=True)
+        except Exception:
+            pass  # a traceback that cannot be formatted must not take the call's place
 
 
 class Operation:
@@ -179,8 +183,13 @@ class Operation:
     def write_input(self, call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Write the arguments on the span as the capture mode has it."""
         mode = call.capture
-        if mode != "off":
-            _content.write_input(call.span, mode, self.input_side, self.parameters, args, kwargs)
+        try:
+            if mode != "off":
+                _content.write_input(
+                    call.span, mode, self.input_side, self.parameters, args, kwargs
+                )
+        except Exception:
+            note_failure()  # the call has begun, and goes on
 
     def _span_attributes(self, workflow: str | None) -> dict[str, AttributeValue]:
         if workflow is None or not self.inherits_workflow:
@@ -228,17 +237,28 @@ _OWN_NAME = {
 class Call:
     """A call that runs: finished once, by one of its last three methods."""
 
-    __slots__ = ("_around", "_finished", "_started", "_token", "context", "operation", "span")
+    __slots__ = (
+        "_around",
+        "_counted",
+        "_finished",
+        "_started",
+        "_token",
+        "context",
+        "operation",
+        "span",
+    )
 
     def __init__(self, operation: Operation, span: Span, context: Context, around: Scope) -> None:
         self.operation = operation
         self.span = span
         self.context = context
         self._around = around
-        self._token: Token[Context] | None = attach(context)
-        if state.instruments is not None and operation.kind != "plain":
-            instruments.active.add(operation.active_key, 1)
         self._finished = False
+        # Whether the end is to be counted: providers may come in the middle of a call.
+        self._counted = state.instruments is not None and operation.kind != "plain"
+        if self._counted:
+            instruments.active.add(operation.active_key, 1)
+        self._token: Token[Context] | None = attach(context)
         self._started = time.perf_counter()
 
     def detach(self) -> None:
@@ -259,38 +279,34 @@ class Call:
         try:
             if result is not None and self.span.is_recording():
                 self._write_output(result)
-            self._finish(semconv.COMPLETED)
         except Exception:
             note_failure()
+        self._finish(semconv.COMPLETED)
         return result
 
     def stop_early(self) -> None:
         """Finish because the consumer of a generator wants no more; that is no error."""
-        if self._finished:
-            return
-        try:
+        if not self._finished:
             self.span.set_attribute(semconv.STOPPED_EARLY, True)
             self._finish(semconv.COMPLETED)
-        except Exception:
-            note_failure()
 
     def fail(self, error: BaseException) -> None:
         """Finish with ``error``; cancellation and a clean exit are not failures."""
         if self._finished:
             return
-        try:
-            if isinstance(error, GeneratorExit):
-                self.stop_early()
-            elif _is_cancellation(error):
-                self.span.set_attribute(semconv.CANCELLED, True)
-                self._finish(semconv.CANCELLED_OUTCOME)
-            elif isinstance(error, SystemExit) and not error.code:
-                self._finish(semconv.COMPLETED)
-            else:
+        if isinstance(error, GeneratorExit):
+            self.stop_early()
+        elif _is_cancellation(error):
+            self.span.set_attribute(semconv.CANCELLED, True)
+            self._finish(semconv.CANCELLED_OUTCOME)
+        elif isinstance(error, SystemExit) and error.code in (None, 0):
+            self._finish(semconv.COMPLETED)
+        else:
+            try:
                 _exceptions.record(self.span, error)
-                self._finish(semconv.FAILED, _exceptions.error_type(error))
-        except Exception:
-            note_failure()
+            except Exception:
+                note_failure()
+            self._finish(semconv.FAILED, _exceptions.error_type(error))
 
     @property
     def given(self) -> Any:
@@ -314,10 +330,14 @@ class Call:
         except Exception:
             note_failure()
         self.detach()
-        self.span.end()
-        if state.instruments is not None and self.operation.kind != "plain":
-            instruments.active.add(self.operation.active_key, -1)
-            self._measure(state.instruments, seconds, outcome, error_type)
+        try:
+            self.span.end()
+            if self._counted:
+                instruments.active.add(self.operation.active_key, -1)
+            if state.instruments is not None and self.operation.kind != "plain":
+                self._measure(state.instruments, seconds, outcome, error_type)
+        except Exception:
+            note_failure()
 
     def _settle(self) -> None:
         """Write what is known only now; the time it takes is not the call's."""

@@ -98,7 +98,7 @@ def write_input(
         if len(values) == 1:
             _describe(span, side, values[0])
         else:
-            span.set_attribute(side.type, ", ".join(type(value).__name__ for value in values))
+            span.set_attribute(side.type, ", ".join(capture.describe(value)[0] for value in values))
         return
     encoded = capture.encode_call(
         known.names,

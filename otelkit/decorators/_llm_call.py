@@ -15,6 +15,7 @@ from otelkit.decorators import _content, _genai
 from otelkit.decorators._call import Call, note_failure
 from otelkit.decorators._llm_reply import NOTHING, added, attributes, merged
 from otelkit.usage import Reply, Stream, Usage
+from otelkit.usage._fields import amount, tokens
 
 if TYPE_CHECKING:
     from otelkit.decorators._llm_operation import LlmOperation
@@ -38,7 +39,7 @@ class LlmCall(Call):
         "_response",
         "_shared",
         "_stream",
-        "covered",
+        "inner",
     )
 
     operation: LlmOperation
@@ -58,7 +59,7 @@ class LlmCall(Call):
         self._cost: pricing.Cost | None = None
         self._stream: Stream | None = None
         self._first_chunk: float | None = None
-        self.covered = False  # the tokens are on an LLM span inside this one
+        self.inner: set[str | None] = set()  # ids of the replies counted by LLM spans inside
         context, self._shared = _genai.share(context)
         super().__init__(
             operation, span, with_scope(Scope(around.workflow, around.agent, self), context), around
@@ -82,7 +83,9 @@ class LlmCall(Call):
     def record_usage(self, **counts: Any) -> None:
         """Add tokens that no response shows; takes what :func:`otelkit.record_usage` does."""
         try:
-            self._add(Reply(usage=Usage(**counts)))
+            cost = amount(counts.pop("cost", None))
+            usage = Usage(**{name: tokens(count) for name, count in counts.items()}, cost=cost)
+            self._add(Reply(usage=usage))
         except Exception:
             note_failure()
 
@@ -108,11 +111,15 @@ class LlmCall(Call):
         if not self._finished and result is not None:
             if self._reply is None:
                 self.record(result)
-            if self._reply is None and self._stream is None and _is_stream(result):
-                from otelkit.decorators._stream import traced_stream
+            try:
+                if self._reply is None and self._stream is None and _is_stream(result):
+                    from otelkit.decorators._stream import traced_stream
 
-                self.detach()
-                return traced_stream(result, self)
+                    stream = traced_stream(result, self)
+                    self.detach()
+                    return stream
+            except Exception:
+                note_failure()
         return super().succeed(result)
 
     def encode_messages(self, messages: Any) -> str | None:
@@ -161,9 +168,9 @@ class LlmCall(Call):
             self._write_output(None)
         reply = self._known()
         if reply.usage is not None and self._around.llm is not None:
-            self._around.llm.covered = True
-        if self.covered:
-            reply = reply._replace(usage=None)
+            self._around.llm.inner.add(reply.id)
+        if self.inner and (reply.id is None or reply.id in self.inner):
+            reply = reply._replace(usage=None)  # it is on a span inside, and counted there
         self._reply = reply
         self._cost = self._price(reply)
         if self.span.is_recording():
@@ -203,6 +210,7 @@ class LlmCall(Call):
 
     def _finish(self, outcome: str, error_type: str | None = None) -> None:
         super()._finish(outcome, error_type)
+        self._response = self._stream = None
         # The context knows this call as its scope's: kept, only the garbage collector would end it.
         self.context = _NO_CONTEXT
 
