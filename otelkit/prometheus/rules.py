@@ -79,7 +79,8 @@ def _added_up(alias: Alias, selected: str) -> str:
     if alias.shows == "info":
         return f"group by ({', '.join([*_TARGETS, *alias.labels])}) (\n  {inner}\n)"
     attributes = _HTTP if alias.source.startswith("http.") else _GENAI
-    dropped = [*map(names.label, attributes), *_SCOPE]
+    dropped = [name for name in map(names.label, attributes) if name not in alias.labels]
+    dropped += _SCOPE
     three_a_line = [", ".join(dropped[at : at + 3]) for at in range(0, len(dropped), 3)]
     without = ",\n  ".join(three_a_line)
     return f"sum without (\n  {without}\n) (\n  {inner}\n)"
@@ -90,6 +91,7 @@ def _relabelled(alias: Alias, selected: str) -> str:
     clauses = [
         f'"{label}", "{to}", "{names.label(attribute)}", "{value}")'
         for label, attribute in alias.labels.items()
+        if label != names.label(attribute)
         for value, to in (alias.only.get(attribute) or {"(.*)": "$1"}).items()
     ]
     return ",\n    ".join(["label_replace(" * len(clauses) + selected, *clauses])
