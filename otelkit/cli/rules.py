@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 
 from otelkit import instruments
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: A module cannot be imported.
     """
     sys.path.insert(0, "")
+    os.environ["OTEL_SDK_DISABLED"] = "true"  # what is imported may call setup()
     for module in args.modules:
         try:
             importlib.import_module(module)

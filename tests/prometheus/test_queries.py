@@ -97,16 +97,6 @@ class Work:
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory: pytest.TempPathFactory, sample: dict[str, Any]) -> Iterator[Setting]:
     folder = tmp_path_factory.mktemp("queries")
-    rules = subprocess.run(
-        [
-            *(sys.executable, "-m", "otelkit", "rules", "--namespace", "backbone"),
-            *("--aliases", "instrumentator", "examples.codegen_service.workflow"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
     with ExitStack() as stack:
         service = stack.enter_context(
             running(
@@ -119,7 +109,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory, sample: dict[str, Any]) ->
         enter = stack.enter_context
         direct = enter(server.running(folder / "direct", target))
         drop = "backbone_.*|http_requests_.*|http_request_duration_.*"
-        ruled = enter(server.running(folder / "ruled", target, rules, drop))
+        ruled = enter(server.running(folder / "ruled", target, rules(), drop))
         work = Work(service, sample)
         stack.callback(work.stop)
         made = Setting(service, direct, ruled)
@@ -129,10 +119,20 @@ def setting(tmp_path_factory: pytest.TempPathFactory, sample: dict[str, Any]) ->
 
 
 def answers(setting: Setting, query: str) -> bool:
-    return all(
-        any(math.isfinite(value) for value in prometheus.query(query).values())
-        for prometheus in (setting.direct, setting.ruled)
-    )
+    return answered(setting.direct, query) and answered(setting.ruled, query)
+
+
+def answered(prometheus: Prometheus, query: str) -> bool:
+    return any(math.isfinite(value) for value in prometheus.query(query).values())
+
+
+def rules() -> str:
+    """What the command writes for the example service."""
+    command = [
+        *(sys.executable, "-m", "otelkit", "rules", "--namespace", "backbone"),
+        *("--aliases", "instrumentator", "examples.codegen_service.workflow"),
+    ]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
