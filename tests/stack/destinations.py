@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import threading
 from collections import Counter
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it says so at every fork, otherwise
 import grpc
 import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -307,6 +309,13 @@ class Webhook(_HttpDestination):
     def names(self, status: str = "firing") -> set[str]:
         found = [alert for alert in list(self.alerts) if alert["status"] == status]
         return {alert["labels"]["alertname"] for alert in found}
+
+
+class Refusing(_HttpDestination):
+    """Says of everything that it will never take it."""
+
+    def answer(self, _path: str, _headers: Any, _body: bytes) -> tuple[int, bytes]:
+        return 400, b""
 
 
 def attribute_map(attributes: Any) -> dict[str, str]:

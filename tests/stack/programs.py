@@ -143,6 +143,7 @@ class Collector(Program):
         files: Configuration, merged in this order.
         changes: Merged last; what a test needs to be other than shipped.
         env: Addresses of the destinations.
+        disk: A folder that is a file system of 4 MiB for this process; see :meth:`fill_disk`.
     """
 
     def __init__(
@@ -152,14 +153,16 @@ class Collector(Program):
         files: Iterable[Path] = BASE,
         changes: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        disk: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._disk = disk
         names = ("grpc", "http", "page", "own", "health")
         self.ports = {name: free_port() for name in names}
         moved = folder / "ports.yaml"
         moved.write_text(json.dumps(merged(self._moved(), changes or {})))
         super().__init__(
-            [otelcol, *(f"--config={path}" for path in (*files, moved))],
+            [*_on(disk), otelcol, *(f"--config={path}" for path in (*files, moved))],
             folder / "otelcol.log",
             f"http://127.0.0.1:{self.ports['health']}",
             {
@@ -186,6 +189,15 @@ class Collector(Program):
     def http(self) -> str:
         return f"http://127.0.0.1:{self.ports['http']}"
 
+    def fill_disk(self) -> Path:
+        """Leave nothing free on the disk; returns the file to delete."""
+        # The file system is there for the process alone.
+        file = Path(f"/proc/{self.pid}/root{self._disk}/full")
+        with suppress(OSError), file.open("wb", buffering=0) as output:
+            while True:
+                output.write(bytes(65536))
+        return file
+
     def page(self) -> dict[str, list[Sample]]:
         """What Prometheus would scrape."""
         return samples(get(f"http://127.0.0.1:{self.ports['page']}/metrics"))
@@ -200,6 +212,14 @@ class Collector(Program):
         lines = [json.loads(line) for line in self.said().splitlines() if line.startswith("{")]
         said = [line["msg"] for line in lines if line["level"] not in ("info", "debug")]
         return [message for message in said if "failed to connect" not in message]
+
+
+def _on(disk: Path | None) -> list[str]:
+    """What runs a command where ``disk`` is a small file system, as no particular user."""
+    if disk is None:
+        return []
+    mount = 'mount -t tmpfs -o size=4m tmpfs "$1" && shift && exec "$@"'
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh", str(disk)]
 
 
 def samples(text: str) -> dict[str, list[Sample]]:

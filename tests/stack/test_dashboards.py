@@ -96,6 +96,8 @@ def test_panels_have_a_number_and_a_place_of_their_own(name: str) -> None:
     panels = DASHBOARDS[name]["panels"]
 
     assert len({panel["id"] for panel in panels}) == len(panels)
+    titles = [panel["title"] for panel in panels if panel["type"] != "row"]
+    assert len(set(titles)) == len(titles)
     taken: set[tuple[int, int]] = set()
     for panel in panels:
         at = panel["gridPos"]

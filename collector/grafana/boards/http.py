@@ -131,7 +131,7 @@ DASHBOARD = dashboard(
             stacked=True,
         ),
         logs(
-            "Errors",
+            "Errors in the log",
             '{service_name=~"$service"} | severity_text=~"ERROR|CRITICAL"',
             about="Each line with a trace_id leads to its trace in Jaeger.",
         ),

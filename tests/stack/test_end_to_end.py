@@ -1,0 +1,214 @@
+"""The example service under load, through the real collector, to everything that it feeds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from otelkit.cli import _demo_service
+
+from .destinations import attribute_map
+from .programs import total, until
+from .running import Odds, Running, running, settle
+from .test_dashboards import PANELS, expressions
+
+pytestmark = pytest.mark.stack
+
+RUNS = 12
+VARIABLES = {
+    "$job": ".+",
+    "$environment": ".*",
+    "$__rate_interval": "1m",
+    "$__range": "10m",
+}
+
+
+@pytest.fixture(scope="module")
+def loaded(otelcol: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The stack after load; the service and the odd one still run, and send only metrics."""
+    sample: dict[str, Any] = json.loads(_demo_service.sample().read_text())
+    failing = {**sample, "llm": {"coder": "gpt-5-mini@error=500"}}
+    with running(otelcol, tmp_path_factory.mktemp("stack")) as made:
+        with Odds(made.collector) as odds:
+            requests = [("/generate", sample)] * RUNS + [("/generate", failing)] * 2
+            requests += [("/generate/stream", sample), ("/runs", None), ("/nope", None)]
+            requests += [("/generate", {"tables": [{"name": "no columns"}]})]
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda request: made.ask(*request), requests))
+            with suppress(AssertionError):  # the tests say which panels show nothing
+                until(lambda: not _look(made), 60)
+        made.odds = odds.counts
+        settle(made)
+        yield made
+
+
+def _look(made: Running) -> set[str]:
+    """Ask Prometheus what the panels ask; the names of those that have shown nothing so far."""
+    panels = {str(param.id): param.values[0] for param in PANELS}
+    missing = {name for name in panels if name not in made.shown}
+    made.shown |= {name for name in missing if _answers(made, panels[name])}
+    return missing - made.shown
+
+
+def _answers(made: Running, panel: dict[str, Any]) -> bool:
+    return all(made.query(_filled(expr)) for expr in expressions(panel))
+
+
+def _filled(expr: str) -> str:
+    for name, value in VARIABLES.items():
+        expr = expr.replace(name, value)
+    assert "$" not in expr
+    return expr
+
+
+def test_the_service_was_asked_what_was_planned(loaded: Running) -> None:
+    assert Counter(loaded.answers) == {200: RUNS + 2, 502: 2, 404: 1, 422: 1}
+
+
+def test_every_span_is_in_jaeger_once(loaded: Running) -> None:
+    sent = loaded.collector.own("otelcol_receiver_accepted_spans")
+
+    assert loaded.collector.own("otelcol_receiver_refused_spans") == 0
+    assert sent > 100
+    assert len(loaded.jaeger.ids()) == len(loaded.jaeger.spans) == sent
+
+
+def test_what_a_service_says_it_has_sent_has_arrived(loaded: Running) -> None:
+    sent = {signal: by_name["otlp"] for signal, by_name in loaded.odds.items()}
+    lines = [labels for labels, _, _ in loaded.loki.lines if labels["service_name"] == "odds"]
+
+    assert sent["traces"]["sent"] == loaded.jaeger.services["odds"] > 0
+    assert sent["logs"]["sent"] == len(lines) > 0
+    for counts in sent.values():
+        assert counts["failed"] == counts["dropped"] == counts["queued"] == 0
+
+
+def test_every_log_record_is_in_loki_once(loaded: Running) -> None:
+    def arrived() -> bool:
+        sent = loaded.collector.own("otelcol_receiver_accepted_log_records")
+        return len(loaded.loki.lines) == sent > 20
+
+    until(arrived, what="all log records are in Loki")  # probes still log a line a second
+    assert loaded.loki.refused == []
+    assert loaded.collector.own("otelcol_receiver_refused_log_records") == 0
+
+
+def test_every_span_is_counted_in_prometheus(loaded: Running) -> None:
+    by_name = Counter(span.name for span in loaded.jaeger.spans)
+    counted = loaded.query("sum by (span_name) (traces_span_metrics_calls_total)")
+
+    assert {labels["span_name"]: value for labels, value in counted} == by_name
+
+
+def test_every_request_is_counted_in_prometheus(loaded: Running) -> None:
+    counted = loaded.query(
+        "sum by (http_response_status_code) (http_server_request_duration_seconds_count)"
+    )
+
+    assert {int(one["http_response_status_code"]): v for one, v in counted} == Counter(
+        loaded.answers
+    )
+
+
+def test_calls_tokens_and_cost_are_those_of_the_spans(loaded: Running) -> None:
+    calls = [span for span in loaded.jaeger.spans if span.name.startswith("chat ")]
+    having = [attribute_map(span.attributes) for span in calls]
+
+    def spans(attribute: str) -> float:
+        return sum(float(one.get(attribute, 0)) for one in having)
+
+    def tokens(kind: str) -> float:
+        return loaded.value(f'sum(otelkit_llm_tokens_total{{gen_ai_token_type="{kind}"}})')
+
+    assert loaded.value("sum(gen_ai_client_operation_duration_seconds_count)") == len(calls) > 50
+    assert tokens("input") == spans("gen_ai.usage.input_tokens") > 0
+    assert tokens("output") == spans("gen_ai.usage.output_tokens") > 0
+    assert tokens("cache_read") == spans("gen_ai.usage.cache_read.input_tokens")
+    cost = loaded.value("sum(otelkit_llm_cost_USD_total)")
+    assert cost == pytest.approx(spans("gen_ai.usage.cost.amount"))
+    assert cost > 0
+
+
+def test_runs_of_workflows_agents_and_tools_are_those_of_the_spans(loaded: Running) -> None:
+    names = Counter(span.name.split()[0] for span in loaded.jaeger.spans)
+
+    for kind in ("invoke_workflow", "invoke_agent", "execute_tool"):
+        counted = loaded.value(f"sum(gen_ai_{kind}_duration_seconds_count)")
+        assert counted == names[kind] > 0, kind
+
+
+def test_every_metric_point_that_was_taken_is_on_the_page(loaded: Running) -> None:
+    refused = loaded.collector.own("otelcol_receiver_refused_metric_points")
+    page = loaded.collector.page()
+
+    assert refused == 0
+    for name in ("otelkit_llm_tokens_total", "http_server_request_duration_seconds_count"):
+        assert total(page[name], job="codegen-service") == loaded.value(f"sum({name})")
+
+
+def test_lines_and_spans_find_each_other(loaded: Running) -> None:
+    traces = {span.trace_id.hex() for span in loaded.jaeger.spans}
+    lines = {has["trace_id"] for _, _, has in loaded.loki.lines if "trace_id" in has}
+
+    assert lines
+    assert lines <= traces
+
+
+def test_lines_have_few_labels(loaded: Running) -> None:
+    labels = [labels for labels, _, _ in loaded.loki.lines]
+
+    assert {frozenset(one) for one in labels} == {
+        frozenset({"service_name", "deployment_environment_name"})
+    }
+    assert {one["service_name"] for one in labels} == {"codegen-service", "odds"}
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "http_server_request_duration_seconds_bucket",
+        "gen_ai_client_operation_duration_seconds_bucket",
+        "gen_ai_invoke_agent_duration_seconds_bucket",
+        "traces_span_metrics_duration_seconds_bucket",
+    ],
+)
+def test_points_of_graphs_lead_to_traces(loaded: Running, metric: str) -> None:
+    led = loaded.exemplars(metric)
+
+    assert led
+    assert led <= {span.trace_id.hex() for span in loaded.jaeger.spans}
+
+
+def test_the_graph_of_services_has_databases_and_providers(loaded: Running) -> None:
+    edges = loaded.query("sum by (client, server) (traces_service_graph_request_total)")
+    found = {(labels["client"], labels["server"]) for labels, _ in edges}
+
+    assert {("codegen-service", "openai"), ("codegen-service", "shop")} <= found
+
+
+@pytest.mark.parametrize("name", [param.id for param in PANELS])
+def test_every_panel_shows_something(loaded: Running, name: str) -> None:
+    assert name in loaded.shown
+
+
+def test_every_rule_can_be_evaluated(loaded: Running) -> None:
+    groups = loaded.rules()
+
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) > 20
+    assert {
+        rule["name"]: rule.get("lastError", "") for rule in rules if rule["health"] != "ok"
+    } == {}
+
+
+def test_the_collector_warns_of_nothing_but_the_bad_destinations(loaded: Running) -> None:
+    said = [line for line in loaded.collector.said().splitlines() if '"level":"warn"' in line]
+
+    others = [line for line in said if "otlp_http/" not in line and "/bad" not in line]
+    assert others == []
