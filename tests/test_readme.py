@@ -31,7 +31,7 @@ ELSEWHERE = {
     "make demo": "tests/cli/test_demo.py",
     "make test": "this run",
     "otelkit view": "tests/viewer",
-    'pip install "otelkit[fastapi,sqlalchemy,prices]"': "tests/wheel.sh",
+    'pip install "./otelkit[fastapi,sqlalchemy,prices]"': "tests/wheel.sh",
 }
 
 

@@ -27,8 +27,9 @@ ENTRY = "_otelkit_entry"
 _PLAIN = frozenset(vars(logging.makeLogRecord({})))  # attributes of a record without extra ones
 _PLAIN_SIZE = len(_PLAIN)
 RESERVED = _PLAIN | {"asctime", "message", "taskName"}
+COLOURED = "color_message"  # uvicorn's message once more, with terminal colours
 _NO_FIELDS = RESERVED | {
-    "color_message",  # uvicorn's message once more, with terminal colours
+    COLOURED,
     "otelSpanID",
     "otelTraceID",
     "otelTraceSampled",

@@ -120,6 +120,8 @@ class Bridge:
                 logger, name, level, fn, lno, msg, args, exc_info, func, given, sinfo
             )
             if extra and self._active:
+                if entry.COLOURED in extra:
+                    extra = {key: extra[key] for key in extra if key != entry.COLOURED}
                 record.__dict__[entry.FIELDS] = extra
             return record
 

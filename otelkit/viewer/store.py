@@ -111,9 +111,11 @@ class Store:
         )
 
     def logs(self, trace_id: str | None = None, *, limit: int = -1) -> list[Record]:
-        """Gives the log records of a trace by time, or the last ones that arrived, newest last."""
+        """Gives the log records of a trace, or the latest of all, each by time, newest last."""
         if trace_id is None:
-            return self._bodies("SELECT body FROM logs ORDER BY id DESC LIMIT ?", limit)[::-1]
+            return self._bodies(
+                "SELECT body FROM logs ORDER BY time_ns DESC, id DESC LIMIT ?", limit
+            )[::-1]
         return self._bodies(
             "SELECT body FROM logs WHERE trace_id = ? ORDER BY time_ns, id LIMIT ?",
             trace_id,

@@ -355,3 +355,11 @@ def test_a_child_forked_while_threads_log_goes_on_logging(
         thread.join()
     assert statuses == [0] * 10
     assert file.read_text().count('"message":"child"') == 10
+
+
+def test_uvicorns_coloured_message_is_no_field(exported: Exported, logger: logging.Logger) -> None:
+    exported.install()
+    logger.warning("started", extra={"color_message": "\x1b[36mstarted", "port": 8000})
+    attributes = exported.attributes()
+    assert attributes["port"] == 8000
+    assert "color_message" not in attributes
