@@ -18,6 +18,7 @@ from otelkit.langsmith._runs import Run
 logger = logging.getLogger("otelkit")
 
 _PATIENCE = 3.0  # seconds that an ending process waits for what is under way
+_QUEUE = 30.0  # seconds that a thread waits for the client's queue
 _TRIES = 3
 
 _threads: set[threading.Thread] = set()
@@ -39,17 +40,22 @@ def _give(project: Project, run: Run, key: str, score: Any, comment: str | None)
     context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
     try:
         client = _client(project.endpoint, project.key, os.getpid())
+        project_id, _ = project.id(), client.info  # what has to be asked for is asked for here
+        # With a trace id the client queues it, and the run need not have arrived. But the thread
+        # behind that queue ends with the main thread; without one it is sent from here.
+        queued = threading.main_thread().is_alive()
         client.create_feedback(
             run.id,
             key,
             score=score,
             comment=comment,
-            trace_id=run.trace_id,
-            session_id=project.id(),
+            trace_id=run.trace_id if queued else None,
+            session_id=project_id,
             start_time=run.started,
             stop_after_attempt=_TRIES,
         )
-        client.flush()
+        if queued:
+            client.flush(_QUEUE)
     except ImportError:
         logger.warning(
             'otelkit: feedback %r is lost: install "otelkit[langsmith]" to give any', key
@@ -65,7 +71,9 @@ def _client(endpoint: str, key: str | None, _process: int) -> Any:
     """One client for a process: a forked child has none of its parent's threads."""
     from langsmith import Client
 
-    return Client(api_url=endpoint, api_key=key)
+    client = Client(api_url=endpoint, api_key=key)
+    atexit.register(_wait)  # again, after the client has: the last one registered goes first
+    return client
 
 
 @atexit.register
@@ -73,3 +81,6 @@ def _wait() -> None:
     deadline = time.monotonic() + _PATIENCE
     for thread in list(_threads):
         thread.join(max(0.0, deadline - time.monotonic()))
+    if left := len(_threads):
+        _threads.clear()
+        logger.warning("otelkit: feedback is lost: %d not sent in time", left)

@@ -13,8 +13,9 @@ import otelkit
 from otelkit.langsmith._project import Project
 from otelkit.langsmith._runs import Place, Run
 from tests.langsmith.conftest import Application, Connect
-from tests.langsmith.stand_in import PROJECT, WORKSPACE
+from tests.langsmith.stand_in import PROJECT, WORKSPACE, StandIn
 from tests.langsmith.test_tree import http
+from tests.processes import python
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -128,3 +129,17 @@ def test_feedback_that_is_refused_is_a_warning(
     with otelkit.traced_workflow("outer"):
         otelkit.langsmith.feedback("thumbs", 1)
     until(lambda: "feedback 'thumbs' is lost" in caplog.text)
+
+
+def test_feedback_given_last_is_not_lost_at_exit(langsmith: StandIn) -> None:
+    python(
+        """
+        import otelkit
+        otelkit.setup("app", instrument="none", log_format="off")
+        with otelkit.traced_workflow("outer"):
+            otelkit.langsmith.feedback("thumbs", 1)
+        """,
+        environ=langsmith.environment(OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none"),
+    )
+    assert [one["key"] for one in langsmith.feedback] == ["thumbs"]
+    assert langsmith.runs(1)[0].id == langsmith.feedback[0]["run_id"]
