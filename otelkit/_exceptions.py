@@ -7,7 +7,7 @@ import traceback
 from opentelemetry.trace import Span, Status, StatusCode
 
 from otelkit import semconv
-from otelkit.redaction import scrub
+from otelkit.redaction import clip, scrub
 
 _MESSAGE_LIMIT = 2_048
 _STACK_LIMIT = 16_384
@@ -23,7 +23,7 @@ def error_type(error: BaseException) -> str:
 def message(error: BaseException) -> str:
     """``str(error)`` without secrets, cut; a text of ours where the exception cannot say it."""
     try:
-        return scrub(str(error)[: 2 * _MESSAGE_LIMIT])[:_MESSAGE_LIMIT]
+        return clip(str(error), _MESSAGE_LIMIT)
     except Exception:
         return "<exception without a readable message>"
 
