@@ -165,6 +165,7 @@ def test_routes_are_in_progress_at_zero_once_they_were_asked_for(
     assert 'http_requests_inprogress{method="GET",path="/items/{id}"} 0\n' in page
 
 
+@pytest.mark.soak  # compares times, so it wants a machine for itself
 def test_the_event_loop_goes_on_meanwhile(install: Callable[..., None]) -> None:
     """A collection that waits for a request to be served would wait for ever in the loop."""
     import threading

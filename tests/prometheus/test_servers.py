@@ -83,6 +83,7 @@ def holder(port: int, workers: set[int]) -> int | None:
     return None
 
 
+@pytest.mark.soak  # a killed worker may have answered what it had not yet counted
 @pytest.mark.parametrize("server", SERVERS)
 def test_every_scrape_is_right_while_a_worker_is_killed_and_replaced(
     server: str, tmp_path: Path
