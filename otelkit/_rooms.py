@@ -34,6 +34,8 @@ def configure(settings: Settings, given: Collection[str]) -> list[str]:
     problems = redaction.configure(settings.redact_keys, settings.redact_patterns)
     decorators.configure(settings)
     context.configure(settings)
+    instruments.tokens.forget()  # what was counted before, a former telemetry has sent
+    instruments.cost.forget()
     if settings.prices:
         try:
             pricing.load(settings.prices)
@@ -99,8 +101,6 @@ def uninstall() -> None:
     prometheus.uninstall()
     health.uninstall()
     logs.uninstall()
-    instruments.tokens.forget()  # what comes next counts from zero
-    instruments.cost.forget()
 
 
 def instrument(app: Any, engine: Any) -> None:
