@@ -181,6 +181,7 @@ class Receiver(Remembered):
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self.drop_connections()
 
     def __enter__(self) -> Receiver:
         return self
