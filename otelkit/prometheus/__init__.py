@@ -88,7 +88,7 @@ def _join() -> list[str]:
 
     try:
         _worker = workers.join()
-    except OSError as error:
+    except Exception as error:
         return [
             f"each worker will show metrics of its own ({error}); have Prometheus ask a collector"
         ]
@@ -111,7 +111,7 @@ def _forked() -> None:
     if _exposition is not None:
         _exposition.forked()
     if _worker is not None:
-        _worker.forked()
+        _worker.leave()
     _child_of_worker = _child_of_worker or _worker is not None
     _worker = _exposition = None
 

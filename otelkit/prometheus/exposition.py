@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from otelkit.settings import Settings
 _log = logging.getLogger("otelkit")
 
 BEAT = 1.0  # seconds between two snapshots of a worker; more where one takes long
+_IDLE_BEAT = 30.0  # the same where nobody scrapes
 _PATIENCE = 0.3  # seconds that the end of telemetry waits for the thread
 _EXEMPLARS = 32  # kept of one series, until a page shows them
 _SHARE = 20  # a snapshot takes at most one part in so many of the time
@@ -62,6 +64,7 @@ class Exposition:
         self._port = port
         self._settings = settings
         self._read = read
+        self._published = -inf
         self._said: set[str] = set()
         self._exemplars: dict[str, dict[Labels, list[Exemplar]]] = {}
         self._lock = threading.Lock()
@@ -130,11 +133,14 @@ class Exposition:
                     self._warn(f"nobody can be answered on port {self._port}", error)
         if self._worker is None:
             return None if self._listener or self._port is None else BEAT
+        if started - self._published < _IDLE_BEAT and not self._worker.is_watched():
+            return BEAT
         try:
             self._publish(self._worker, self._collected(self._read()).values())
         except Exception as error:
             self._warn("the other workers do not see the metrics of this one", error)
-        return max(BEAT, _SHARE * (time.monotonic() - started))
+        self._published = time.monotonic()
+        return max(BEAT, _SHARE * (self._published - started))
 
     def _publish(self, worker: Worker, families: Iterable[Family]) -> None:
         worker.publish(families)

@@ -41,7 +41,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.families: set[str] = set()  # whose totals are here
-        self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         # Re-entrant, as those of the instruments; what would come in between is not written.
         self._lock = threading.RLock()
         self._writing = False
@@ -70,7 +70,7 @@ class Ledger:
 
     def close(self) -> None:
         """Gives the file back; what is in it stays."""
-        os.close(self.file)
+        os.close(self._file)
 
     def _open(self, about: About, attributes: Attributes) -> Cells:
         number = self._numbers.get(about)
@@ -107,10 +107,10 @@ class Ledger:
         start = self._chunks * CHUNK
         # A page that the disk has no room for would kill the process when it is written to.
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(self.file, start, CHUNK)
+            os.posix_fallocate(self._file, start, CHUNK)
         else:
-            os.pwrite(self.file, bytes(CHUNK), start)
-        self._chunk = mmap.mmap(self.file, CHUNK, offset=start)
+            os.pwrite(self._file, bytes(CHUNK), start)
+        self._chunk = mmap.mmap(self._file, CHUNK, offset=start)
         self._chunks += 1
         self._used = _USED.size
         _USED.pack_into(self._chunk, 0, self._used)

@@ -6,7 +6,8 @@ totals where the others can read them: in a folder named after the process that 
 temporary folder of the system. Whoever is scraped adds them all up.
 
 * Counters and histograms that otelkit makes are in the worker's ledger at once
-  (:mod:`otelkit.prometheus.ledger`). What else there is, it writes to a snapshot, every second.
+  (:mod:`otelkit.prometheus.ledger`). What else there is, it writes to a snapshot, every second
+  while somebody scrapes.
 * A worker holds the lock of its ledger; when it ends, however that happens, the lock is free.
   What it had counted stays, until its server is started anew; its gauges are gone.
 * A worker that takes the place of another adds its predecessor's totals to those of all that have
@@ -19,16 +20,14 @@ import contextlib
 import json
 import os
 import shutil
-import stat
-import sys
-import tempfile
+import struct
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from otelkit import _bounded
-from otelkit.prometheus import ledger
+from otelkit.prometheus import ledger, server
 from otelkit.prometheus.families import Family
 from otelkit.prometheus.totals import Totals, packed, together, unpacked
 
@@ -38,9 +37,10 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LABEL = "worker"  # tells the gauges of several workers apart
+_WATCHED = 600.0  # seconds after a scrape in which the next one is expected
 _PATIENCE = 2.0  # seconds to wait for a lock that is held for milliseconds
 _ENDED = "ended.json"
-_IN_GUNICORN_WORKER = ("gunicorn.arbiter", "spawn_worker")
+_LOCK = "lock"  # also says when it was scraped last
 
 
 class Member(NamedTuple):
@@ -71,8 +71,8 @@ class Worker:
         self._enter()
 
     def _enter(self) -> None:
-        _make_private(self._folder.parent)
-        _make_private(self._folder)
+        server.make_private(self._folder.parent)
+        server.make_private(self._folder)
         with _locked(self._folder, exclusive=True):
             members = list(_members(self._folder))
             living = [member for member in members if _lives(member)]
@@ -82,7 +82,9 @@ class Worker:
             word = f"{os.getpid()}-{time.time_ns()}"
             self._member = Member(self._folder / f"{place}.{word}.ledger", place, word)
             self.ledger = ledger.Ledger(self._member.path)
-            fcntl.flock(self.ledger.file, fcntl.LOCK_EX)
+            # Opened once more: the other is held by the mappings, which a forked child has, too.
+            self._lock = os.open(self._member.path, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         _bounded.share(self.ledger.open)
 
     def publish(self, families: Iterable[Family]) -> None:
@@ -92,7 +94,7 @@ class Worker:
             OSError: It cannot be written.
         """
         if not self._member.path.exists():  # something cleans up temporary files: all start anew
-            self.ledger.close()
+            self.leave()
             self._enter()
         content = packed(Totals.of(f) for f in families if f.name not in self.ledger.families)
         _write(self._member.snapshot, content)
@@ -103,6 +105,7 @@ class Worker:
         Raises:
             OSError: The folder cannot be read, or not in time.
         """
+        (self._folder / _LOCK).touch()
         with _locked(self._folder):
             folded, sources = _ended(self._folder)
             for member in sorted(_members(self._folder)):
@@ -110,10 +113,18 @@ class Worker:
                     sources += _of(member, lives=_lives(member))
         return {name: totals.shown() for name, totals in together(sources).items()}
 
-    def forked(self) -> None:
-        """In a forked child: this is somebody else's."""
-        # Else its lock would be held for as long as the child lives.
+    def is_watched(self) -> bool:
+        """Whether any of the workers was scraped lately."""
+        try:
+            scraped = (self._folder / _LOCK).stat().st_mtime
+        except OSError:
+            return False
+        return time.time() - scraped < _WATCHED
+
+    def leave(self) -> None:
+        """Ends to be one of them; what was counted stays. In a forked child: it never was one."""
         self.ledger.close()
+        os.close(self._lock)
 
 
 def join() -> Worker | None:
@@ -122,70 +133,24 @@ def join() -> Worker | None:
     Raises:
         OSError: There is no folder that can be used.
     """
-    supervisor = _supervisor()
+    supervisor = server.supervisor()
     if supervisor is None:
         return None
     if fcntl is None:
         raise OSError("this system has no flock")
-    base = Path(tempfile.gettempdir()) / f"otelkit-{os.geteuid()}"
-    folder = base / f"{supervisor}-{_started(supervisor)}"
+    folder = server.folder(supervisor)
     worker = Worker(folder)
-    _sweep(base, folder)
+    _sweep(folder)
     return worker
 
 
-def _supervisor() -> int | None:
-    """The process that runs this one as one of several workers."""
-    processes = sys.modules.get("multiprocessing.process")
-    parent = processes and processes.parent_process()
-    if parent:  # uvicorn, hypercorn and granian use multiprocessing
-        pid: int = parent.pid
-        return pid
-    # gunicorn forks; its workers run inside of this function, its arbiter does not.
-    frame = sys._getframe() if "gunicorn.arbiter" in sys.modules else None
-    while frame is not None:
-        if (frame.f_globals.get("__name__"), frame.f_code.co_name) == _IN_GUNICORN_WORKER:
-            return os.getppid()
-        frame = frame.f_back
-    return None
-
-
-def _started(pid: int) -> str:
-    """When ``pid`` was started, in ticks since boot; ``0`` where the system does not tell."""
-    try:
-        content = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return "0"
-    return content.rpartition(")")[2].split()[19]
-
-
-def _make_private(folder: Path) -> None:
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise OSError(f"{folder} is not a private folder of this user")
-
-
-def _sweep(base: Path, own: Path) -> None:
+def _sweep(own: Path) -> None:
     """Removes the folders of servers that have ended."""
-    for folder in base.iterdir():
-        pid, _, started = folder.name.partition("-")
-        if folder == own or not pid.isdigit() or _runs(int(pid), started):
-            continue
-        with contextlib.suppress(OSError), _locked(folder, exclusive=True, patience=0):
-            if not any(map(_lives, _members(folder))):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runs(pid: int, started: str) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _started(pid) == started
+    for folder in own.parent.iterdir():
+        if folder != own and server.has_ended(folder):
+            with contextlib.suppress(OSError), _locked(folder, exclusive=True, patience=0):
+                if not any(map(_lives, _members(folder))):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -195,7 +160,7 @@ def _locked(
     """Keeps ledgers from coming and going."""
     operation = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     deadline = time.monotonic() + patience
-    with (folder / "lock").open("ab") as file:
+    with (folder / _LOCK).open("ab") as file:
         while True:
             try:
                 fcntl.flock(file, operation | fcntl.LOCK_NB)
@@ -229,7 +194,9 @@ def _lives(member: Member) -> bool:
 
 def _of(member: Member, *, lives: bool) -> list[Totals]:
     """What the worker has told; of one that has ended only what stays true."""
-    sources = ledger.read(member.path)
+    sources = []
+    with contextlib.suppress(ValueError, IndexError, struct.error):  # what is broken is worthless
+        sources += ledger.read(member.path)
     with contextlib.suppress(FileNotFoundError):
         sources += unpacked(json.loads(member.snapshot.read_bytes()))
     if not lives:

@@ -16,9 +16,9 @@ from tests.integrations.conftest import wait_until
 
 CONFIGURATION = """
 global:
-  scrape_interval: 500ms
-  scrape_timeout: 500ms
-  evaluation_interval: 500ms
+  scrape_interval: 1s
+  scrape_timeout: 1s
+  evaluation_interval: 1s
 rule_files: {rules}
 scrape_configs:
   - job_name: shop

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from otelkit.prometheus import workers
+from otelkit.prometheus import server, workers
 from otelkit.prometheus.families import Family, Value
 from otelkit.prometheus.workers import Worker
 from tests.processes import ROOT
@@ -81,9 +81,10 @@ def folder(alone: Path) -> Path:
 
 
 @pytest.fixture
-def worker(folder: Path) -> Worker:
-    folder.parent.mkdir(0o700)
-    return Worker(folder)
+def worker(folder: Path) -> Iterator[Worker]:
+    made = Worker(folder)
+    yield made
+    made.leave()
 
 
 def points(worker: Worker, name: str) -> dict[object, Value]:
@@ -169,13 +170,13 @@ def test_folders_of_servers_that_have_ended_are_removed(
     base = alone / f"otelkit-{os.geteuid()}"
     base.mkdir(0o700)
     dead, orphaned, running = (base / name for name in (
-        f"{gone.pid}-1", f"{gone.pid}-2", f"{os.getppid()}-{workers._started(os.getppid())}"
+        f"{gone.pid}-1", f"{gone.pid}-2", server._name(os.getppid())
     ))  # fmt: skip
-    monkeypatch.setattr(workers, "_supervisor", os.getpid)
+    monkeypatch.setattr(server, "supervisor", os.getpid)
     with others(orphaned, 1) as (other,):
         other.count(1)
         for folder in (dead, running):
-            Worker(folder).ledger.close()
+            Worker(folder).leave()
         joined = workers.join()
         assert joined is not None
         assert sorted(base.iterdir()) == sorted((orphaned, running, joined._folder))
@@ -215,10 +216,10 @@ def test_the_child_of_multiprocessing_is_a_worker_of_its_parent(alone: Path) -> 
     program = textwrap.dedent(
         """
         import multiprocessing, os
-        from otelkit.prometheus import workers
+        from otelkit.prometheus import server
 
         def work():
-            print(workers._supervisor() == os.getppid(), flush=True)
+            print(server.supervisor() == os.getppid(), flush=True)
 
         if __name__ == "__main__":
             process = multiprocessing.get_context("spawn").Process(target=work)
