@@ -2,7 +2,7 @@
 
 ``@traceable``, LangChain and LangGraph ask ``langsmith`` for the run above them. It looks into a
 context variable of its own, which holds a weak reference to a run, and calls that. What was found
-by experiment (langsmith 0.8 to 0.15, langchain-core 1.7, langgraph 1.2):
+by experiment (langsmith 0.14.9 and 0.15.0, langchain-core 1.7, langgraph 1.2):
 
 - ``tracing_context(parent=…)`` sets that variable until its block ends. Spans end in other contexts
   than they began in (generators, tasks), so there is no block to put around one.
@@ -49,7 +49,6 @@ _HANDLER = (
     "OpenTelemetryLangChainCallbackHandler",
 )
 _LANGCHAIN_MODELS = "langchain_core.language_models"
-
 
 # The runs of spans that langsmith knows of, by id.
 _known: weakref.WeakValueDictionary[UUID, Run] = weakref.WeakValueDictionary()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from langsmith._internal._sampling import is_sampled_by_id
 from opentelemetry import context, trace
 from opentelemetry.propagate import extract
 from opentelemetry.trace import SpanKind
 
 import otelkit
 from otelkit.langsmith import _runs
+from otelkit.langsmith._sampling import is_sampled
 from tests.langsmith.conftest import Application, Connect
 
 UPSTREAM = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
@@ -221,6 +224,12 @@ def test_sampling_keeps_or_drops_whole_traces(connected: Connect) -> None:
     roots = [run for run in runs if run.parent_id is None]
     assert 10 <= len(roots) <= 50
     assert len(runs) == 5 * len(roots)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9])
+def test_sampling_decides_as_langsmith_does(rate: float) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(500)]
+    assert [is_sampled(one, rate) for one in ids] == [is_sampled_by_id(one, rate) for one in ids]
 
 
 def test_an_unsampled_run_has_no_link(connected: Connect) -> None:
