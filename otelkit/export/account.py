@@ -46,13 +46,15 @@ class Account:
         lock: Held while items move; re-entrant, since a signal handler may interrupt its holder.
         queued: Everything taken in and not settled.
         recovered: Items of other processes, found on disk and delivered.
+        ever_spooled: Items that went to disk, whatever became of them later.
         last_success: Unix time of the last accepted request.
         last_error: What the last failed request met with.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.sent = self.failed = self.dropped = self.spooled = self.recovered = 0
+        self.sent = self.failed = self.dropped = self.spooled = 0
+        self.recovered = self.ever_spooled = 0
         self.last_success: float | None = None
         self.last_error: str | None = None
         self._told = 0
@@ -60,6 +62,11 @@ class Account:
     def counts(self, queued: int) -> Counts:
         """The account with ``queued`` items in memory; call it holding the lock."""
         return Counts(self.sent, self.failed, self.dropped, self.spooled, queued)
+
+    def spool(self, items: int) -> None:
+        """Counts items that are on disk now; call it holding the lock."""
+        self.spooled += items
+        self.ever_spooled += items
 
     def left_disk(self, items: int, delivered: bool) -> None:
         """Counts spooled items that somebody else has delivered, or that were dropped for room."""

@@ -122,7 +122,7 @@ class Delivery:
             while self._pending:
                 batch = self._pending.popleft()
                 if self._lane is not None and self._lane.put(batch.size, batch.payload):
-                    self._account.spooled += batch.size
+                    self._account.spool(batch.size)
                 elif tried:
                     self._account.failed += batch.size
                     self._account.last_error = self._account.last_error or "no answer in time"
@@ -137,7 +137,7 @@ class Delivery:
         with self._account.lock:
             if self._pending and self._pending[0] is batch:
                 self._pending.popleft()
-                self._account.spooled += batch.size
+                self._account.spool(batch.size)
         return True
 
     def _ready(self) -> bool:

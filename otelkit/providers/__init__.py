@@ -20,7 +20,14 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otelkit.export.queue import Queue
 from otelkit.langsmith.connect import connect
-from otelkit.providers import destinations, metric_options, processors, resource, sampling
+from otelkit.providers import (
+    destinations,
+    metric_options,
+    own_metrics,
+    processors,
+    resource,
+    sampling,
+)
 from otelkit.providers.locks import free_locks
 from otelkit.providers.processors import LogQueues, MetricQueue, PushReader, SpanQueues
 from otelkit.settings import Settings
@@ -55,7 +62,9 @@ class Providers:
     def readers(self) -> list[PushReader]:
         """Where the queues of metrics and the metrics endpoint collect."""
         readers = [queue.reader for queue in self.queues if isinstance(queue, MetricQueue)]
-        return [*readers, self.scraped] if self.scraped else readers
+        if self.scraped is not None and self.scraped not in readers:
+            readers.append(self.scraped)
+        return readers
 
     @property
     def samples_like_parents(self) -> bool:
@@ -115,8 +124,8 @@ def build(settings: Settings) -> Providers:
         MissingExtraError: gRPC is asked for and not installed.
     """
     attributes, problems = resource.describe(settings)
-    scraped = PushReader({}, {}) if settings.metrics else None
-    providers = Providers(attributes, destinations.queues(settings), problems, scraped)
+    queues = destinations.queues(settings)
+    providers = Providers(attributes, queues, problems, _scraped(settings, queues))
     _say_what_is_fixed(settings, problems)
     _spans.queues = tuple(q for q in providers.queues if q.signal == "traces")
     _records.queues = tuple(q for q in providers.queues if q.signal == "logs")
@@ -131,7 +140,26 @@ def build(settings: Settings) -> Providers:
         if providers.state[queue.signal] == "created":
             queue.exporter.speak_as(resource.encoded(attributes))
         queue.begin()
+    own_metrics.observe(providers.queues)
+    if providers.scraped and providers.state["metrics"] == "off":
+        providers.scraped = None
+        problems.append("there is no metrics endpoint: the meter provider in use takes no readers")
     return providers
+
+
+def _scraped(settings: Settings, queues: list[Queue]) -> PushReader | None:
+    """Where the metrics endpoint collects: with a queue that wants the same totals, if one does.
+
+    Every reader of the SDK keeps totals of its own, and makes each measurement half as dear again.
+    What two share are the exemplars: whoever collects first has them.
+    """
+    if not settings.metrics:
+        return None
+    plain = settings.temporality == "cumulative" and (
+        settings.histogram_aggregation == "explicit_bucket_histogram"
+    )
+    readers = [queue.reader for queue in queues if plain and isinstance(queue, MetricQueue)]
+    return readers[0] if readers else PushReader({}, {})
 
 
 def _connect_langsmith(settings: Settings, providers: Providers) -> None:

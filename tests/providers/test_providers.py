@@ -275,3 +275,32 @@ metrics.get_meter("m").create_counter("counter").add(2)
         assert receiver.spans() == {"span": 1}
         assert receiver.logs()["record"] == 1
         assert receiver.totals("counter")
+
+
+def test_what_became_of_telemetry_is_a_metric_itself() -> None:
+    with Receiver() as receiver:
+        python(
+            START
+            + """
+for _ in range(3):
+    with trace.get_tracer("t").start_as_current_span("span"):
+        pass
+assert telemetry.flush()
+telemetry._providers.queues[0].account.drop(2)
+""",
+            environ=environ(receiver),
+        )
+        found = {}
+        for _, leaf in receiver._leaves("metrics", "resource_metrics", "scope_metrics", "metrics"):
+            if leaf.name in ("otelkit.export.items", "otelkit.export.queue"):
+                points = leaf.sum.data_points or leaf.gauge.data_points
+                for point in points:
+                    labels = {pair.key: pair.value.string_value for pair in point.attributes}
+                    assert labels["otelkit.destination"] == "otlp"
+                    what = (labels["otelkit.signal"], labels.get("otelkit.outcome", "queued"))
+                    found[what] = point.as_int
+        assert found["traces", "sent"] == 3
+        assert found["traces", "dropped"] == 2
+        assert found["traces", "failed"] == 0
+        assert found["traces", "queued"] == 0
+        assert found["metrics", "sent"] > 0
