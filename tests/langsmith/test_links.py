@@ -143,3 +143,23 @@ def test_feedback_given_last_is_not_lost_at_exit(langsmith: StandIn) -> None:
     )
     assert [one["key"] for one in langsmith.feedback] == ["thumbs"]
     assert langsmith.runs(1)[0].id == langsmith.feedback[0]["run_id"]
+
+
+def test_all_but_feedback_works_without_the_package(langsmith: StandIn) -> None:
+    done = python(
+        """
+        import sys
+        sys.modules["langsmith"] = sys.modules["xxhash"] = None
+        import otelkit
+        with otelkit.setup("app", instrument="none", log_format="json"):
+            with otelkit.traced_workflow("outer"):
+                otelkit.langsmith.feedback("thumbs", 1)
+        """,
+        environ=langsmith.environment(
+            OTEL_TRACES_EXPORTER="none",
+            OTEL_METRICS_EXPORTER="none",
+            LANGSMITH_TRACING_SAMPLING_RATE="0.999999",
+        ),
+    )
+    assert "feedback 'thumbs' is lost: install \\\"otelkit[langsmith]\\\"" in done.stderr
+    assert [run.name for run in langsmith.runs(1)] == ["outer"]
