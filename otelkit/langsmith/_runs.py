@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry.trace import Span, SpanContext
 
-_MARK = "_otelkit_place"
+PLACE = "_otelkit_place"
 
 
 class Trace:
@@ -139,12 +139,12 @@ def place_of(context: SpanContext | None) -> Place | None:
     It is noted on the context itself, which a running span, the ended one (another object) and
     whoever starts a child of it share: so it lives as long as somebody needs it, and no longer.
     """
-    return None if context is None else vars(context).get(_MARK)
+    return None if context is None else vars(context).get(PLACE)
 
 
 def remember(context: SpanContext, place: Place) -> None:
     """Notes the place of the span with ``context``."""
-    vars(context)[_MARK] = place
+    vars(context)[PLACE] = place
 
 
 def place_below(parent: SpanContext | None) -> Place:

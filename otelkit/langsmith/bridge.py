@@ -16,7 +16,7 @@ from otelkit.langsmith._copies import OWN, Copies
 from otelkit.langsmith._kinds import MARKS, MODEL_CALLS, PLAIN_SCOPES, kind_of
 from otelkit.langsmith._plan import Plan
 from otelkit.langsmith._project import Project
-from otelkit.langsmith._runs import Place, Run, place_below, place_of, remember
+from otelkit.langsmith._runs import PLACE, Place, Run, place_below, remember
 from otelkit.langsmith._sampling import is_sampled
 
 _OF_LANGSMITH = "langsmith"
@@ -58,13 +58,16 @@ class Bridge:
     def start(self, span: Span, parent_context: Context | None) -> None:
         """Gives a starting span its place. Never raises."""
         try:
-            place = place_below(span.parent)
-            scope = span.instrumentation_scope.name if span.instrumentation_scope else ""
-            if not scope.startswith(PLAIN_SCOPES):
-                place = self._place(span, scope, place, parent_context)
+            # Every span of the process comes by here: no call that can be spared.
+            parent, scope = span.parent, span.instrumentation_scope
+            place = parent.__dict__.get(PLACE) if parent is not None else None
+            if place is None:
+                place = place_below(parent)
+            if scope is None or not scope.name.startswith(PLAIN_SCOPES):
+                place = self._place(span, _scope(span), place, parent_context)
             elif place.open:
                 place = place._replace(open=False)
-            remember(span.get_span_context(), place)
+            span.get_span_context().__dict__[PLACE] = place
         except Exception:
             note_failure()
 
@@ -72,7 +75,7 @@ class Bridge:
         """Queues or stamps an ended span; returns what other destinations get. Never raises."""
         try:
             context = span.context
-            place = place_of(context)
+            place = context.__dict__.get(PLACE) if context is not None else None
             if place is None or context is None:
                 return span
             if place.open and _is_marked(span):

@@ -52,18 +52,12 @@ def test_setup_connects_it(langsmith: StandIn, jaeger: StandIn) -> None:
     assert langsmith.runs()[0].project == "tests"
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [{"LANGSMITH_TRACING": "false"}, {"LANGSMITH_TRACING": ""}, {"OTELKIT_LANGSMITH": "off"}],
-)
-def test_without_tracing_nothing_is_sent(
-    langsmith: StandIn, jaeger: StandIn, variables: dict[str, str]
-) -> None:
-    assert run(langsmith, jaeger, **variables) == ([], "['otlp']")
+def test_without_tracing_nothing_is_sent(langsmith: StandIn, jaeger: StandIn) -> None:
+    assert run(langsmith, jaeger, LANGSMITH_TRACING="") == ([], "['otlp']")
     assert langsmith.requests == []
 
 
-def test_langchains_names_of_the_variables_count(langsmith: StandIn, jaeger: StandIn) -> None:
+def test_langchains_names_of_the_variables_count(connected: Connect, langsmith: StandIn) -> None:
     ours = langsmith.environment()
     theirs = {
         "LANGCHAIN_TRACING_V2": "true",
@@ -71,14 +65,18 @@ def test_langchains_names_of_the_variables_count(langsmith: StandIn, jaeger: Sta
         "LANGCHAIN_ENDPOINT": ours["LANGSMITH_ENDPOINT"],
         "LANGCHAIN_PROJECT": "theirs",
     }
-    run(langsmith, jaeger, **dict.fromkeys(ours, ""), **theirs)
-    assert langsmith.runs(1)[0].project == "theirs"
+    application = connected(**dict.fromkeys(ours), **theirs)
+    look_up("x")
+    assert application.runs()[0].project == "theirs"
 
 
-def test_a_missing_key_is_one_warning(langsmith: StandIn, jaeger: StandIn) -> None:
-    (warning,), destinations = run(langsmith, jaeger, LANGSMITH_API_KEY="")
-    assert "LANGSMITH_API_KEY is not set; nothing is sent to LangSmith" in warning
-    assert destinations == "['otlp']"
+def test_a_missing_key_is_one_warning(connected: Connect) -> None:
+    application = connected(LANGSMITH_API_KEY=None)
+    (problem,) = application.problems
+    assert "LANGSMITH_API_KEY is not set; nothing is sent to LangSmith" in problem
+    answer(application)
+    application.flush()
+    assert len(application.jaeger.spans) == 9
 
 
 def test_a_wrong_key_is_one_warning(langsmith: StandIn, jaeger: StandIn) -> None:
@@ -87,19 +85,21 @@ def test_a_wrong_key_is_one_warning(langsmith: StandIn, jaeger: StandIn) -> None
     assert "lsv2_wrong" not in warning
 
 
-def test_an_odd_project_is_one_warning(langsmith: StandIn, jaeger: StandIn) -> None:
-    (warning,), _ = run(langsmith, jaeger, LANGSMITH_PROJECT="prüfung\tzwei")
-    assert "LANGSMITH_PROJECT='prüfung\\tzwei': no HTTP header can hold this name" in warning
-    assert langsmith.runs(1)[0].project == "prüfung\tzwei"
+def test_an_odd_project_is_one_warning(connected: Connect) -> None:
+    application = connected(LANGSMITH_PROJECT="prüfung\tzwei")
+    (problem,) = application.problems
+    assert "LANGSMITH_PROJECT='prüfung\\tzwei': no HTTP header can hold this name" in problem
+    answer(application)
+    assert {run.project for run in application.runs()} == {"prüfung\tzwei"}
 
 
-def test_a_wrong_address_gets_nothing_and_nobody_else_does(
-    langsmith: StandIn, jaeger: StandIn
-) -> None:
-    warnings, destinations = run(langsmith, jaeger, LANGSMITH_ENDPOINT="ftp://example")
-    assert "LANGSMITH_ENDPOINT='ftp://example'" in warnings[0]
-    assert "LANGSMITH_ENDPOINT cannot be used; nothing is sent to LangSmith" in warnings[1]
-    assert destinations == "['otlp']"
+def test_a_wrong_address_gets_nothing_and_nobody_else_does(connected: Connect) -> None:
+    application = connected(LANGSMITH_ENDPOINT="ftp://example")
+    assert "LANGSMITH_ENDPOINT='ftp://example'" in application.settings.problems[0]
+    assert application.problems == [
+        "LANGSMITH_ENDPOINT cannot be used; nothing is sent to LangSmith"
+    ]
+    assert application.processor.bridge is None
 
 
 def test_content_that_is_withheld_is_one_line(langsmith: StandIn, jaeger: StandIn) -> None:
