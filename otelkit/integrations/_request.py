@@ -95,18 +95,20 @@ class Request:
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._status = message["status"]
-            await send(message)
-            if message["type"] == "http.response.body":
+            elif message["type"] == "http.response.body":
                 if self._name != "HEAD":  # servers drop this body
                     self._response_size += len(message.get("body", b""))
                 if not message.get("more_body", False):
                     self._response_ended()
+            await send(message)
 
         return observed
 
     def _response_ended(self) -> None:
-        # Background tasks run after this and do not count. The exception behind a 5xx is still on
-        # its way through the error middleware: such a span waits for it, but ends at this time.
+        # Before the last part is sent: whoever has an answer finds it counted, even if the process
+        # is killed then. Background tasks run after this and do not count. The exception behind a
+        # 5xx is still on its way through the error middleware: such a span waits for it, but ends
+        # at this time.
         self._duration = perf_counter() - self._started
         self._ended_at = time_ns()
         if self._status < 500:

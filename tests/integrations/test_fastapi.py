@@ -101,6 +101,20 @@ def test_a_request_is_measured_by_route(telemetry: Telemetry, app: FastAPI) -> N
     assert size.explicit_bounds[0] == 256
 
 
+def test_whoever_has_an_answer_finds_it_counted(telemetry: Telemetry, app: FastAPI) -> None:
+    """Counted afterwards, it would be missing where the worker is killed in between."""
+    counts = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            counts.append(sum(point.count for point in telemetry.points(DURATION)))
+
+    app.get("/")(lambda: "here")
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    asyncio.run(app(scope, None, send))  # type: ignore[arg-type]
+    assert counts == [1]
+
+
 def test_requests_in_flight_are_counted_while_they_are(telemetry: Telemetry, app: FastAPI) -> None:
     release = threading.Event()
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import threading
-import time
-from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client.parser import text_string_to_metric_families
-
-# A worker counts a request after it has sent the answer. It may lose the processor between the two
-# for as long as a busy machine likes, which is no mistake of the page.
-GRACE = 1.0  # seconds
 
 COUNTED = (
     "http_server_request_duration_seconds_count",
@@ -54,32 +50,27 @@ class Load:
 
     def __init__(self, port: int, clients: int) -> None:
         self.port = port
-        self.begun: list[float] = []
-        self.answered: list[float] = []
+        self.begun = self.answered = 0
         self.workers: set[int] = set()
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._work) for _ in range(clients)]
         for thread in self._threads:
             thread.start()
 
-    def check(self, port: int) -> None:
-        """Scrapes ``port``: every request that was answered is counted once, nothing else is."""
-        with_certainty = bisect_left(self.answered, time.monotonic() - GRACE)
+    def kill(self, worker: int) -> None:
+        """Ends ``worker`` at once, in the middle of what it does."""
+        os.kill(worker, signal.SIGKILL)
+        self.workers.clear()
+
+    def check(self, port: int) -> dict[str, float]:
+        """A scrape of ``port``: every request that was answered is counted once, nothing else."""
+        answered = self.answered
         found = scrape(port)
         for name in COUNTED:
-            assert with_certainty <= found.get(name, 0) <= len(self.begun), name
-
-    def settled(self, port: int) -> dict[str, float]:
-        """A scrape once all requests are counted; fails when there are too many or too few."""
-        deadline = time.monotonic() + GRACE
-        while True:
-            found = scrape(port)
-            counted = [found.get(name, 0) for name in COUNTED]
-            # Requests that the end of a worker has cut off may have been counted, or not.
-            if all(len(self.answered) <= count <= len(self.begun) for count in counted):
-                return found
-            assert time.monotonic() < deadline, (len(self.answered), len(self.begun), counted)
-            time.sleep(0.05)
+            # What the end of a worker has cut off may have been counted, or not.
+            assert answered <= found.get(name, 0) <= self.begun, name
+        return found
 
     def stop(self) -> None:
         """Ends when all answers are there."""
@@ -89,12 +80,14 @@ class Load:
 
     def _work(self) -> None:
         while not self._stop.is_set():
-            self.begun.append(time.monotonic())
+            with self._lock:
+                self.begun += 1
             try:
-                pid = json.loads(ask(self.port, f"/orders/{len(self.begun)}"))
+                pid = json.loads(ask(self.port, f"/orders/{self.begun}"))
             except (OSError, http.client.HTTPException):  # its worker was killed
                 continue
-            self.answered.append(time.monotonic())
+            with self._lock:
+                self.answered += 1
             self.workers.add(pid)
 
 

@@ -146,7 +146,6 @@ def test_every_query_returns_data_on_both_ways(setting: Setting, query: str) -> 
     assert answers(setting, query)
 
 
-@pytest.mark.soak  # two scrapes of a moving target
 def test_both_ways_say_the_same(setting: Setting) -> None:
     """Once nothing happens any more."""
 
