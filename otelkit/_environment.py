@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,26 @@ def variables(table: type) -> list[dataclasses.Field[Any]]:
     return [row for row in dataclasses.fields(table) if "variables" in row.metadata]
 
 
+def variable_of(row: dataclasses.Field[Any], environ: Mapping[str, str]) -> str | None:
+    """The variable that a field is read from: the first of its own that is set."""
+    empty = row.metadata["empty"]
+    found = (v for v in row.metadata["variables"] if v in environ and (environ[v].strip() or empty))
+    return next(found, None)
+
+
+def _without_password(text: str) -> str:
+    """``text`` without the credentials of the addresses in it."""
+    return re.sub(r"(//|=')[^/\s']*@", r"\1", text)
+
+
+def default(row: dataclasses.Field[Any]) -> Any:
+    """The value of a field that nobody sets."""
+    if row.default is not dataclasses.MISSING:
+        return row.default
+    factory = row.default_factory
+    return None if factory is dataclasses.MISSING else factory()
+
+
 def _chooses_otlp(name: str) -> bool:
     return ("exporter" in name or "endpoint" in name) and not name.startswith("langsmith")
 
@@ -47,9 +68,7 @@ def _chooses_otlp(name: str) -> bool:
 def _given(
     row: dataclasses.Field[Any], environ: Mapping[str, str], problems: list[str]
 ) -> dict[str, Any]:
-    empty = row.metadata["empty"]
-    given = (v for v in row.metadata["variables"] if v in environ and (environ[v].strip() or empty))
-    variable = next(given, None)
+    variable = variable_of(row, environ)
     if variable is None:
         return {}
     try:
@@ -58,9 +77,9 @@ def _given(
         result, used = {row.name: repaired.value}, repaired.value
         why = str(repaired)
     except ValueError as error:
-        result, used, why = {}, _default(row), str(error)
-    shown = "" if row.metadata["secret"] else f"={environ[variable][:_SHOWN_AT_MOST]!r}"
-    problems.append(f"{variable}{shown}: {why}; using {_shown(used)} instead")
+        result, used, why = {}, default(row), str(error)
+    text = f"={environ[variable][:_SHOWN_AT_MOST]!r}" if not row.metadata["secret"] else ""
+    problems.append(_without_password(f"{variable}{text}: {why}; using {shown(used)} instead"))
     return result
 
 
@@ -83,7 +102,7 @@ def _checked(rows: list[dataclasses.Field[Any]], overrides: Mapping[str, Any]) -
 
 def _fit_batches(table: type, values: dict[str, Any], problems: list[str]) -> None:
     """A batch is never larger than the queue it is taken from."""
-    defaults = {row.name: _default(row) for row in variables(table)}
+    defaults = {row.name: default(row) for row in variables(table)}
     for kind, prefix in (("span", "OTEL_BSP"), ("log", "OTEL_BLRP")):
         queue = values.get(f"{kind}_queue_size", defaults[f"{kind}_queue_size"])
         batch = values.get(f"{kind}_batch_size", defaults[f"{kind}_batch_size"])
@@ -110,14 +129,8 @@ def _nearest(name: str, known: list[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _default(row: dataclasses.Field[Any]) -> Any:
-    if row.default is not dataclasses.MISSING:
-        return row.default
-    factory = row.default_factory
-    return None if factory is dataclasses.MISSING else factory()
-
-
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """``value`` as a variable would say it."""
     if value is None or value == {}:
         return "the default"
     if isinstance(value, dict):

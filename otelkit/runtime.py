@@ -84,11 +84,11 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
     from otelkit import _repairs, _rooms
 
     problems = [*settings.problems, *_repairs.repair(settings)]
-    settings, without_extras = _without_missing_extras(settings, given)
+    settings, without_extras = without_missing_extras(settings, given)
     problems += [*without_extras, *_rooms.configure(settings, given)]
     resource: dict[str, Any] = {}
     note = ""
-    if why := _off(settings):
+    if why := off(settings):
         telemetry = Telemetry(settings, None, _forget)
     else:
         from otelkit import providers as building
@@ -116,7 +116,7 @@ def _start(settings: Settings, given: Collection[str]) -> Telemetry:
     return telemetry
 
 
-def _off(settings: Settings) -> str:
+def off(settings: Settings) -> str:
     """Why no provider is made; empty when one is."""
     if settings.disabled:
         return "off, because OTEL_SDK_DISABLED=true"
@@ -138,7 +138,7 @@ def _forget(telemetry: Telemetry) -> None:
         _current = None
 
 
-def _without_missing_extras(
+def without_missing_extras(
     settings: Settings, given: Collection[str]
 ) -> tuple[Settings, list[str]]:
     """gRPC where it is not installed: an argument raises, the environment gets HTTP instead."""

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from otelkit.errors import OtelkitError
 
@@ -13,6 +14,7 @@ from otelkit.errors import OtelkitError
 COMMANDS = {
     "view": "receive telemetry and show it in the browser, nothing else needed",
     "demo": "run an example agent service and show what otelkit sees of it",
+    "doctor": "say what setup() would do in this environment, and what stands in its way",
     "rules": "write recording rules of Prometheus for the names that dashboards already use",
     "stack": "copy or check the shipped collector, Jaeger, Loki, Prometheus and Grafana",
 }
@@ -30,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="otelkit", description="OpenTelemetry for LLM backends.")
+    parser.add_argument("--version", action="version", version=f"otelkit {version('otelkit')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)

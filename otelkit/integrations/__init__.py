@@ -110,6 +110,12 @@ def active() -> list[str]:
     return sorted(name for name in _active if name != _ENDPOINTS)
 
 
+def selected() -> list[str]:
+    """The names that are instrumented now, or once the installed library is imported, sorted."""
+    names = {*_active, *_waiting} - {_ENDPOINTS}
+    return sorted(name for name in names if name not in _OWN or find_spec(name) is not None)
+
+
 def _instrument(selection: str | Collection[str]) -> list[str]:
     words = selection.split(",") if isinstance(selection, str) else selection
     selected = [word.strip().lower().replace("-", "_") for word in words]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from otelkit._parse import NOWHERE
-from otelkit.settings import SIGNALS, Settings
+from otelkit.export.http_client import shown
+from otelkit.settings import Settings
 
 _SWITCHES = ("TRACING_V2", "TRACING")  # in the order in which langsmith looks for one
 
@@ -152,11 +153,10 @@ def _odd_project(settings: Settings) -> str:
 
 
 def _sent_twice(settings: Settings) -> str:
-    theirs = urlsplit(settings.langsmith_endpoint)
-    ours = [settings.otlp(signal).endpoint for signal in SIGNALS if signal == "traces"]
-    if "otlp" not in settings.traces_exporter or urlsplit(ours[0]).netloc != theirs.netloc:
+    ours, theirs = shown(settings.otlp("traces").endpoint), shown(settings.langsmith_endpoint)
+    if "otlp" not in settings.traces_exporter or urlsplit(ours).netloc != urlsplit(theirs).netloc:
         return ""
     return (
-        f"{ours[0]} is LangSmith as well: every span goes there twice; "
+        f"{ours} is LangSmith as well: every span goes there twice; "
         "unset OTEL_EXPORTER_OTLP_ENDPOINT or set OTELKIT_LANGSMITH=off"
     )

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from opentelemetry import context
 
+from otelkit.export.http_client import shown
 from otelkit.langsmith._runs import Run
 
 _PATIENCE = 5.0  # seconds for one request
@@ -34,7 +35,7 @@ class Project:
         self.endpoint = endpoint.rstrip("/")
         self.name = name or "default"
         self.key = key
-        self._site = _site(self.endpoint)
+        self._site = _site(shown(self.endpoint))  # links are for everybody to see
         self._ids: tuple[str, str] | None = None  # of workspace and project
         self._not_before = 0.0
 

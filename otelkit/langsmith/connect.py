@@ -60,13 +60,19 @@ def connect(settings: Settings, queue: Callable[[str, Exporter], Queue]) -> Conn
     copies = Copies(settings, planned, None if in_header else settings.langsmith_project)
     made = None
     if planned.sends:
-        made = queue(NAME, LangsmithExporter(_destination(settings), copies, project))
+        made = queue(NAME, LangsmithExporter(destination(settings), copies, project))
     _current.project = project
     bridge = Bridge(planned, project, settings.langsmith_sampling_rate, copies, made)
-    return Connection(bridge, found, _note(settings))
+    return Connection(bridge, found, note(settings))
 
 
-def _note(settings: Settings) -> str:
+def sends(settings: Settings) -> bool:
+    """Whether copies of spans are sent to LangSmith from this process."""
+    return plan(settings).sends
+
+
+def note(settings: Settings) -> str:
+    """What people who come for prompts should know; empty where they will see them."""
     if settings.capture not in WITHHELD:
         return ""
     return (
@@ -75,7 +81,8 @@ def _note(settings: Settings) -> str:
     )
 
 
-def _destination(settings: Settings) -> Otlp:
+def destination(settings: Settings) -> Otlp:
+    """Where copies of spans go."""
     headers = {"x-api-key": settings.langsmith_api_key or ""}
     if settings.langsmith_project and fits_a_header(settings.langsmith_project):
         headers["langsmith-project"] = settings.langsmith_project

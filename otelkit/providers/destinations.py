@@ -27,7 +27,7 @@ def queues(settings: Settings) -> list[Queue]:
     troubles: dict[str, Trouble] = {}  # one for each receiver, whatever signals go there
     made = []
     for signal in SIGNALS:
-        for name, exporter in _exporters(settings, signal).items():
+        for name, exporter in exporters(settings, signal).items():
             receiver = urlsplit(exporter.endpoint)._replace(path="").geturl() or name
             trouble = troubles.setdefault(receiver, Trouble(receiver))
             made.append(_queue(settings, signal, name, exporter, trouble))
@@ -40,7 +40,12 @@ def trace_queue(settings: Settings, name: str, exporter: Exporter) -> Queue:
     return _queue(settings, "traces", name, exporter, trouble)
 
 
-def _exporters(settings: Settings, signal: str) -> dict[str, Exporter]:
+def exporters(settings: Settings, signal: str) -> dict[str, Exporter]:
+    """The exporters of ``signal`` by name.
+
+    Raises:
+        MissingExtraError: gRPC is asked for and not installed.
+    """
     made: dict[str, Exporter] = {}
     for name in getattr(settings, f"{signal}_exporter"):
         if name == "otlp":

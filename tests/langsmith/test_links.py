@@ -91,6 +91,7 @@ def test_a_project_that_is_not_there_is_not_asked_for_again_and_again(
         ("https://example.com/langsmith/api/v1/", "https://example.com/langsmith"),
         ("https://langsmith.example.com/api", "https://langsmith.example.com"),
         ("http://127.0.0.1:1984", "http://localhost"),
+        ("https://user:password@langsmith.example.com/api/v1", "https://langsmith.example.com"),
     ],
 )
 def test_the_site_that_belongs_to_an_api(endpoint: str, site: str) -> None:

@@ -1,0 +1,233 @@
+"""`otelkit doctor` as a real process, and destinations that answer over real sockets."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import grpc
+import pytest
+
+from otelkit.viewer import Viewer
+from tests.langsmith.stand_in import KEY, StandIn
+
+NOTHING = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
+TRACES_ONLY = {**NOTHING, "OTEL_TRACES_EXPORTER": "otlp"}
+
+
+def otelkit(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL", "LANG", "PYTEST"))}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "otelkit", *arguments],
+        env={**kept, "PYTHONIOENCODING": "utf-8", **environ},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def diagnosis(*, status: int, **environ: str) -> dict[str, Any]:
+    done = otelkit("doctor", "--json", **environ)
+    assert (done.returncode, done.stderr) == (status, "")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """A server that answers every request with ``status``."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_all_is_well() -> None:
+    with Viewer(port=0) as viewer:
+        done = otelkit("doctor", OTEL_EXPORTER_OTLP_ENDPOINT=viewer.url, OTEL_SERVICE_NAME="shop")
+        assert viewer.store.spans() == []
+    assert (done.returncode, done.stderr) == (0, "")
+    for signal in ("traces", "metrics", "logs"):
+        assert f"✓ {signal:8} otlp       {viewer.url}/v1/{signal}\n" in done.stdout
+    assert "service_name = shop (OTEL_SERVICE_NAME)" in done.stdout
+    assert "threading" in done.stdout
+    assert done.stdout.endswith("0 to mend, 0 destinations not reached\n")
+
+
+def test_a_bad_variable_is_named_with_what_is_used_instead() -> None:
+    bad = {"OTEL_BSP_MAX_QUEUE_SIZE": "many", "OTELKIT_CAPTUR": "full"}
+    found = diagnosis(status=1, **NOTHING, **bad)
+    assert found["problems"] == [
+        "OTEL_BSP_MAX_QUEUE_SIZE='many': expected a whole number from 1 to 1000000; "
+        "using 2048 instead",
+        "OTELKIT_CAPTUR: otelkit knows no such variable (did you mean OTELKIT_CAPTURE?); "
+        "it is ignored",
+    ]
+    assert found["settings"]["span_queue_size"] == {"value": 2048, "source": "default"}
+    text = otelkit("doctor", **NOTHING, **bad).stdout
+    assert all(f"✗ {problem}\n" in text for problem in found["problems"])
+    assert "2 to mend" in text
+
+
+def test_every_setting_says_where_it_is_from() -> None:
+    environ = {"LOG_LEVEL": "debug", "OTEL_BSP_SCHEDULE_DELAY": "200", "APP_ENV": ""}
+    settings = diagnosis(status=0, **NOTHING, **environ)["settings"]
+    assert settings["log_level"] == {"value": "DEBUG", "source": "LOG_LEVEL"}
+    assert settings["span_delay"] == {"value": 0.2, "source": "OTEL_BSP_SCHEDULE_DELAY"}
+    assert settings["environment"] == {"value": "development", "source": "default"}
+    assert settings["logs_exporter"] == {"value": ["none"], "source": "OTEL_LOGS_EXPORTER"}
+
+
+def test_what_was_made_to_fit_says_so() -> None:
+    found = diagnosis(status=1, **NOTHING, OTEL_BSP_MAX_QUEUE_SIZE="100")
+    assert found["settings"]["span_batch_size"] == {"value": 100, "source": "adjusted"}
+    assert "using batches of 100 instead" in found["problems"][0]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (401, "answered 401 Unauthorized; is OTEL_EXPORTER_OTLP_HEADERS right?"),
+        (403, "answered 403 Forbidden; is OTEL_EXPORTER_OTLP_HEADERS right?"),
+        (404, "answered 404 Not Found; is OTEL_EXPORTER_OTLP_ENDPOINT right?"),
+        (503, "answered 503 Service Unavailable"),
+    ],
+)
+def test_a_destination_that_refuses(status: int, answer: str) -> None:
+    with answering(status) as url:
+        found = diagnosis(status=1, **TRACES_ONLY, OTEL_EXPORTER_OTLP_ENDPOINT=url)
+    (one,) = found["destinations"]
+    assert one == {
+        "signal": "traces",
+        "name": "otlp",
+        "endpoint": f"{url}/v1/traces",
+        "reached": False,
+        "answer": answer,
+    }
+
+
+def test_one_that_takes_no_empty_request_is_there() -> None:
+    with answering(400) as url:
+        found = diagnosis(status=0, **TRACES_ONLY, OTEL_EXPORTER_OTLP_ENDPOINT=url)
+    assert found["destinations"][0]["answer"] == "there, but takes no empty request"
+
+
+def test_nobody_there_is_said_and_one_that_is_silent_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        urls = [f"http://127.0.0.1:{one.getsockname()[1]}" for one in (silent, nobody)]
+        found = diagnosis(
+            status=1,
+            OTEL_METRICS_EXPORTER="none",
+            OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=urls[0],
+            OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=urls[1],
+        )
+    assert [one["answer"] for one in found["destinations"]] == [
+        "no answer in time",
+        "Connection refused",
+    ]
+
+
+def test_grpc_is_asked_over_grpc() -> None:
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        found = diagnosis(
+            status=1,
+            **TRACES_ONLY,
+            OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+        )
+    finally:
+        server.stop(None).wait()
+    assert found["destinations"][0]["answer"].startswith("answered UNIMPLEMENTED")
+    assert found["destinations"][0]["answer"].endswith("is OTEL_EXPORTER_OTLP_ENDPOINT right?")
+
+
+def test_langsmith_is_reached() -> None:
+    with StandIn() as stand_in:
+        found = diagnosis(status=0, **NOTHING, **stand_in.environment())
+        assert stand_in.taken == []
+    (one,) = found["destinations"]
+    assert (one["name"], one["reached"]) == ("langsmith", True)
+    assert found["langsmith"].startswith("project 'tests'; ")
+    assert "OTELKIT_CAPTURE=redacted shows them" in found["langsmith"]
+
+
+def test_a_wrong_key_and_an_unsupported_combination() -> None:
+    with StandIn() as stand_in:
+        wrong = {"LANGSMITH_API_KEY": "lsv2_wrong", "LANGSMITH_OTEL_ENABLED": "true"}
+        environ = {**NOTHING, **stand_in.environment(**wrong)}
+        found = diagnosis(status=1, **environ)
+    assert found["destinations"][0]["answer"].endswith("; is LANGSMITH_API_KEY right?")
+    (problem,) = found["problems"]
+    assert "LANGSMITH_OTEL_ENABLED is not supported" in problem
+
+
+def test_a_missing_key() -> None:
+    found = diagnosis(status=1, **NOTHING, LANGSMITH_TRACING="true")
+    assert found["problems"] == [
+        "LANGSMITH_TRACING is true, but LANGSMITH_API_KEY is not set; nothing is sent to LangSmith"
+    ]
+    assert found["langsmith"] == "off"
+
+
+def test_secrets_are_never_shown() -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer hunter2",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://admin:hunter2@127.0.0.1:9",
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "admin:hunter2@127.0.0.1:9",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://admin:hunter2@127.0.0.1:99999999",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "hunter2",
+        "OTELKIT_HEALTH_TOKEN": "hunter2",
+        "LANGSMITH_TRACING": "true",
+        "LANGSMITH_API_KEY": KEY,
+        "LANGSMITH_ENDPOINT": "http://admin:hunter2@127.0.0.1:9",
+    }
+    for arguments in (["doctor"], ["doctor", "--json"]):
+        done = otelkit(*arguments, **environ)
+        assert done.returncode == 1
+        assert "hunter2" not in done.stdout + done.stderr
+        assert KEY not in done.stdout + done.stderr
+    assert json.loads(done.stdout)["settings"]["headers"]["value"] == "(secret)"
+
+
+def test_what_is_installed_and_what_would_be_instrumented() -> None:
+    found = diagnosis(status=1, **NOTHING, OTELKIT_INSTRUMENT="sqlalchemy,openay")
+    assert found["extras"]["grpc"] is True
+    assert not {"all", "dev", "demo"} & set(found["extras"])
+    assert found["instrumented"] == ["sqlalchemy", "threading"]
+    assert found["problems"] == ["openay is not known: did you mean openai?"]
+
+
+def test_telemetry_that_is_off() -> None:
+    done = otelkit("doctor", OTEL_SDK_DISABLED="true")
+    assert done.returncode == 0
+    assert "setup() sends nothing: off, because OTEL_SDK_DISABLED=true" in done.stdout
+
+
+def test_help_names_it_and_version_says_which() -> None:
+    assert "    doctor " in otelkit("--help").stdout
+    assert otelkit("--version").stdout == f"otelkit {version('otelkit')}\n"
