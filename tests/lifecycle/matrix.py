@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -14,9 +13,8 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.error import URLError
 
 from tests.lifecycle.peers import Receiver, until
 
@@ -33,7 +31,9 @@ class Process:
 
     command: list[str]
     environ: dict[str, str]
+    folder: Path  # of its own
     port: int  # for a server
+    receiver: Receiver
     running: subprocess.Popen[str] = field(init=False)
 
     def start(self) -> None:
@@ -46,6 +46,11 @@ class Process:
             text=True,
             start_new_session=True,
         )
+
+    def until_ready(self) -> None:
+        """Waits for it to say so."""
+        assert self.running.stdout is not None
+        assert any(line == "ready\n" for line in self.running.stdout), "it ended before"
 
     def end(self) -> None:
         """Ends whatever is left of it."""
@@ -75,19 +80,28 @@ class Row:
     work: dict[str, int]
     status: int = 0
     drive: Callable[[Process], None] = lambda process: None
+    environ: dict[str, str] = field(default_factory=dict)
 
 
 def run(row: Row, environ: dict[str, str] | None = None) -> Outcome:
     """Runs one row against a receiver of its own."""
     with Receiver() as receiver, tempfile.TemporaryDirectory() as folder:
-        variables = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
-            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
-            "FOLDER": folder,
-            **(environ or {}),
-        }
         port = _free_port()
-        process = Process([part.format(port=port) for part in row.command], variables, port)
+        given = {name: value.format(folder=folder) for name, value in row.environ.items()}
+        process = Process(
+            [part.format(port=port, folder=folder) for part in row.command],
+            {
+                **{key: value for key, value in os.environ.items() if "PYTEST" not in key},
+                "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+                "FOLDER": folder,
+                **given,
+                **(environ or {}),
+            },
+            Path(folder),
+            port,
+            receiver,
+        )
+        Path(folder, "watched.py").touch()
         process.start()
         try:
             row.drive(process)
@@ -116,33 +130,57 @@ def _free_port() -> int:
 
 def _signalled(number: int) -> Callable[[Process], None]:
     def drive(process: Process) -> None:
-        assert process.running.stdout is not None
-        process.running.stdout.readline()
+        process.until_ready()
         process.running.send_signal(number)
 
     return drive
 
 
-def _served(process: Process) -> None:
-    """Sends requests, then SIGTERM."""
-    url = f"http://127.0.0.1:{process.port}/work"
-    until(lambda: _answers(url), 40, "the server answers")
-    for _ in range(REQUESTS - 1):
-        assert _answers(url)
+def _killed(process: Process) -> None:
+    """Kills it while the receiver refuses everything; then it runs again, and is listened to."""
+    process.receiver.status = 503
+    process.until_ready()
+    process.running.kill()
+    process.running.communicate()
+    process.receiver.status = 200
+    process.start()
+    process.until_ready()
     process.running.send_signal(signal.SIGTERM)
 
 
-def _answers(url: str) -> bool:
+def _served(process: Process) -> None:
+    """Sends requests, then SIGTERM."""
+    until(lambda: _get(process, "pid"), 40, "the server answers")
+    for _ in range(REQUESTS):
+        assert _get(process, "work")
+    process.running.send_signal(signal.SIGTERM)
+
+
+def _reloaded(process: Process) -> None:
+    """Sends half of the requests, has the server start anew, sends the others, then SIGTERM."""
+    first = until(lambda: _get(process, "pid"), 40, "the server answers")
+    for _ in range(REQUESTS // 2):
+        assert _get(process, "work")
+    Path(process.folder, "watched.py").write_text("changed = True")
+    until(lambda: _get(process, "pid") not in (b"", first), 40, "another process answers")
+    for _ in range(REQUESTS // 2):
+        assert _get(process, "work")
+    process.running.send_signal(signal.SIGTERM)
+
+
+def _get(process: Process, path: str) -> bytes:
+    """What the server answers; nothing while it does not listen."""
     try:
-        with urllib.request.urlopen(url, timeout=40) as response:
-            return bool(json.load(response)["pid"])
-    except URLError:
-        return False  # it does not listen yet
+        with urllib.request.urlopen(f"http://127.0.0.1:{process.port}/{path}", timeout=40) as found:
+            body: bytes = found.read()
+            return body
+    except OSError:
+        return b""
 
 
 def _tasked(process: Process) -> None:
     """Sends SIGTERM when all tasks are done."""
-    results = Path(process.environ["FOLDER"], "results")
+    results = process.folder / "results"
     until(lambda: results.is_dir() and len(list(results.iterdir())) == TASKS, 40, "tasks are done")
     process.running.send_signal(signal.SIGTERM)
 
@@ -159,8 +197,10 @@ def _forks(way: str) -> Row:
     return Row(way, ["-m", f"{APPS}.forks", way], {"parent": 2, **CHILDREN})
 
 
-def _server(name: str, command: str, status: int = 0) -> Row:
-    return Row(name, ["-m", *command.split()], {"request": REQUESTS}, status, _served)
+def _server(
+    name: str, command: str, status: int = 0, drive: Callable[[Process], None] = _served
+) -> Row:
+    return Row(name, ["-m", *command.split()], {"request": REQUESTS}, status, drive)
 
 
 _WEB = f"{APPS}.web:app"
@@ -173,6 +213,14 @@ ROWS = [
     _script("SIGINT", "signal", -signal.SIGINT, _signalled(signal.SIGINT)),
     _script("SIGTERM, handler set before", "handler before", 7, _signalled(signal.SIGTERM)),
     _script("SIGTERM, handler set after", "handler after", 7, _signalled(signal.SIGTERM)),
+    Row(
+        "kill -9 in an outage, next start",
+        ["-m", f"{APPS}.script", "flush, signal"],
+        {"main": 6},
+        -signal.SIGTERM,
+        _killed,
+        {"OTELKIT_SPOOL_DIR": "{folder}/spool"},
+    ),
     _forks("os.fork, sys.exit"),
     _forks("os.fork, os._exit"),
     _forks("multiprocessing fork"),
@@ -182,10 +230,17 @@ ROWS = [
     _forks("ProcessPoolExecutor spawn"),
     _forks("ProcessPoolExecutor forkserver"),
     _server("uvicorn", f"uvicorn {_WEB} --port {{port}}", -signal.SIGTERM),
+    replace(
+        _server(
+            "uvicorn, set up in the lifespan", f"uvicorn {_WEB} --port {{port}}", -signal.SIGTERM
+        ),
+        environ={"SETUP": "lifespan"},
+    ),
     _server("uvicorn --workers", f"uvicorn {_WEB} --workers 2 --port {{port}}"),
     _server(
         "uvicorn --reload",
-        f"uvicorn {_WEB} --reload --reload-dir tests/lifecycle/apps --port {{port}}",
+        f"uvicorn {_WEB} --reload --reload-dir {{folder}} --port {{port}}",
+        drive=_reloaded,
     ),
     _server("gunicorn, uvicorn workers", f"{_GUNICORN} -k uvicorn_worker.UvicornWorker"),
     _server("gunicorn --preload", f"{_GUNICORN} -k uvicorn_worker.UvicornWorker --preload"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
 from types import FrameType
 
-from tests.lifecycle.apps.work import setup, work
+from tests.lifecycle.apps.work import flush, setup, work
 
 
 def _handler(number: int, frame: FrameType | None) -> None:
@@ -17,10 +16,14 @@ def _handler(number: int, frame: FrameType | None) -> None:
 
 
 def _sleep() -> None:
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    _say("ready")
     while True:
         time.sleep(0.05)
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 def main(ending: str) -> None:
@@ -35,10 +38,11 @@ def main(ending: str) -> None:
         sys.exit(3)
     if ending == "exception":
         raise ValueError("as intended")
-    if ending in ("signal", "handler before", "handler after"):
+    if ending == "flush, signal":
+        flush()
+    if "signal" in ending or "handler" in ending:
         _sleep()
-    if ending == "os._exit":
-        os._exit(0)
+    _say("last line")
 
 
 if __name__ == "__main__":
