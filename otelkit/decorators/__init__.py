@@ -46,6 +46,7 @@ __all__ = [
 Capture = Literal["off", "metadata", "redacted", "full"]
 Attributes = Mapping[str, AttributeValue]
 T = TypeVar("T", bound=Target)
+R = TypeVar("R")
 
 
 @overload
@@ -310,10 +311,10 @@ def traced_llm(
 
     Usage, model, id and finish reasons come out of what the function returns or yields: a response
     or a stream of any client that :mod:`otelkit.usage` knows, or a ``(result, usage)`` tuple. A
-    returned stream is handed on as it is and ends the span when it ends. For anything else there
-    are ``call.record(response)`` in a ``with`` block and :func:`record_usage`. Request attributes
-    are read from the arguments: ``model``, ``temperature``, ``top_p``, ``max_tokens``, ``seed``,
-    ``stream``, ``messages``.
+    returned stream, or manager of one, is handed on as it is and ends the span when it ends. For
+    all else there are ``call.record(...)`` in a ``with`` block and :func:`record_usage`. Request
+    attributes are read from the arguments: ``model``, ``temperature``, ``top_p``, ``max_tokens``,
+    ``seed``, ``stream``, ``messages``.
 
     Args:
         target: The function, class, or name.
@@ -338,6 +339,9 @@ def traced_llm(
     return _traced(make, target, name, attributes, capture, method)
 
 
+@overload
+def record_usage(response: R, /) -> R: ...
+@overload
 def record_usage(
     *,
     input_tokens: int = 0,
@@ -346,29 +350,54 @@ def record_usage(
     cache_write_tokens: int = 0,
     reasoning_tokens: int = 0,
     cost: float | None = None,
-) -> None:
-    """Add tokens to the LLM call that is running, for clients that otelkit cannot read.
+) -> None: ...
+def record_usage(
+    response: Any = None,
+    /,
+    *,
+    input_tokens: int = 0,
+    output_tokens: int = 0,
+    cache_read_tokens: int = 0,
+    cache_write_tokens: int = 0,
+    reasoning_tokens: int = 0,
+    cost: float | None = None,
+) -> Any:
+    """Add a response to the LLM call that is running; or tokens, where otelkit cannot read it.
+
+    For what a function traced by :func:`traced_llm` neither returns nor yields, such as a stream
+    that is used up inside::
+
+        with otelkit.record_usage(client.messages.stream(...)) as stream:
+            yield from stream.text_stream
 
     Outside of :func:`traced_llm` there is no call to add to, and nothing happens.
 
     Args:
+        response: As ``call.record()`` takes it.
         input_tokens: All that went in, cached ones included.
         output_tokens: All that came out, reasoning included.
         cache_read_tokens: The part of the input read from the provider's cache.
         cache_write_tokens: The part of the input written to it.
         reasoning_tokens: The part of the output that was reasoning.
         cost: In USD, if the provider reports it.
+
+    Returns:
+        ``response``; a stream or stream manager in a transparent proxy, to be used in its place.
     """
     call = scope(otel_context.get_current()).llm
-    if call is not None:
-        call.record_usage(
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cache_read_tokens=cache_read_tokens,
-            cache_write_tokens=cache_write_tokens,
-            reasoning_tokens=reasoning_tokens,
-            cost=cost,
-        )
+    if call is None:
+        return response
+    if response is not None:
+        return call.record(response)
+    call.record_usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=cache_read_tokens,
+        cache_write_tokens=cache_write_tokens,
+        reasoning_tokens=reasoning_tokens,
+        cost=cost,
+    )
+    return None
 
 
 def _traced(

@@ -51,6 +51,12 @@ def reply(data: Any) -> Reply | None:
     )
 
 
+def time_to_first_chunk(data: Any) -> float | None:
+    """Seconds, if the instrumented client saw a stream."""
+    seconds = getattr(data, "response_time_to_first_chunk", None)
+    return seconds if isinstance(seconds, float) else None
+
+
 @functools.cache
 def _shared_data(base: Any) -> Any:
     """``InferenceData`` that adds up the tokens of several calls; its own keeps only the last."""

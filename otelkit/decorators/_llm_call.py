@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span
+from opentelemetry.trace import Span
 
 from otelkit import capture, instruments, pricing, semconv, usage
 from otelkit._recorder import record
@@ -14,14 +14,16 @@ from otelkit.context import Scope, with_scope
 from otelkit.decorators import _content, _genai
 from otelkit.decorators._call import Call, note_failure
 from otelkit.decorators._llm_reply import NOTHING, added, attributes, merged
+from otelkit.decorators._recorded import Recorded, is_stream
 from otelkit.usage import Reply, Stream, Usage
 from otelkit.usage._fields import amount, tokens
 
 if TYPE_CHECKING:
     from otelkit.decorators._llm_operation import LlmOperation
 
+T = TypeVar("T")
 _CONTENT = ("redacted", "full")
-_NO_CONTEXT = Context()
+NO_CONTEXT = Context()
 
 
 class LlmCall(Call):
@@ -35,6 +37,7 @@ class LlmCall(Call):
         "_cost",
         "_first_chunk",
         "_model",
+        "_recorded",
         "_reply",
         "_response",
         "_shared",
@@ -58,6 +61,7 @@ class LlmCall(Call):
         self._response: Any = None
         self._cost: pricing.Cost | None = None
         self._stream: Stream | None = None
+        self._recorded: list[Recorded] = []
         self._first_chunk: float | None = None
         self.inner: set[str | None] = set()  # ids of the replies counted by LLM spans inside
         context, self._shared = _genai.share(context)
@@ -65,41 +69,64 @@ class LlmCall(Call):
             operation, span, with_scope(Scope(around.workflow, around.agent, self), context), around
         )
 
-    def record(self, response: Any) -> None:
+    def record(self, response: T) -> T:
         """Take usage, model, id, finish reasons, output and cost from ``response``.
 
         Args:
             response: A response of any client that :mod:`otelkit.usage` knows, or a plain dict of
-                one. Anything else is ignored. Several different responses add up.
+                one; several different responses add up. Or a stream, or the manager of one:
+                iterate or enter what is returned then. Anything else is ignored.
+
+        Returns:
+            ``response``; a stream or manager in a transparent proxy that reads along.
         """
         try:
             reply = usage.read(response)
             if reply is not None:
                 self._response = response
-                self._add(reply)
+                self.add(reply)
+            elif is_stream(response) and not self._finished:
+                return self._watch(response)
         except Exception:
             note_failure()
+        return response
+
+    def _watch(self, stream: T) -> T:
+        from otelkit.decorators._stream import traced_stream
+
+        collected = self._collector()
+        if self._stream is None:
+            self._stream = collected  # what it says is the call's output
+        recorded = Recorded(self, collected)
+        self._recorded.append(recorded)
+        return traced_stream(stream, recorded)  # type: ignore[no-any-return]
 
     def record_usage(self, **counts: Any) -> None:
         """Add tokens that no response shows; takes what :func:`otelkit.record_usage` does."""
         try:
             cost = amount(counts.pop("cost", None))
             usage = Usage(**{name: tokens(count) for name, count in counts.items()}, cost=cost)
-            self._add(Reply(usage=usage))
+            self.add(Reply(usage=usage))
         except Exception:
             note_failure()
 
     def chunk(self, value: Any) -> None:
-        """See one chunk of a streamed response."""
+        """See one chunk of the response, which is streamed."""
+        if self._stream is None:
+            self._stream = self._collector()
+        self.see(self._stream, value)
+
+    def see(self, stream: Stream, value: Any) -> None:
+        """See one chunk of a stream of this call."""
         try:
-            if self._stream is None:
+            if self._first_chunk is None:
                 self._first_chunk = time.perf_counter() - self._started
-                self._stream = Stream(
-                    capture=self.capture in _CONTENT, max_bytes=_content.max_bytes
-                )
-            self._stream.feed(value)
+            stream.feed(value)
         except Exception:
             note_failure()
+
+    def _collector(self) -> Stream:
+        return Stream(capture=self.capture in _CONTENT, max_bytes=_content.max_bytes)
 
     @property
     def given(self) -> LlmCall:
@@ -109,10 +136,11 @@ class LlmCall(Call):
     def succeed(self, result: Any = None) -> Any:
         """Finish with ``result``; a stream is handed on, and finishes the call when it ends."""
         if not self._finished and result is not None:
-            if self._reply is None:
-                self.record(result)
             try:
-                if self._reply is None and self._stream is None and _is_stream(result):
+                if self._reply is None and (reply := usage.read(result)) is not None:
+                    self._response = result
+                    self.add(reply)
+                elif self._reply is None and self._stream is None and is_stream(result):
                     from otelkit.decorators._stream import traced_stream
 
                     stream = traced_stream(result, self)
@@ -134,8 +162,10 @@ class LlmCall(Call):
         redact = self.capture == "redacted"
         return capture.encode(parts, max_bytes=_content.max_bytes, redact=redact).text
 
-    def _add(self, reply: Reply) -> None:
-        self._reply = reply if self._reply is None else added(self._reply, reply)
+    def add(self, reply: Reply | None) -> None:
+        """Take over what one of the call's responses says."""
+        if reply is not None:
+            self._reply = reply if self._reply is None else added(self._reply, reply)
 
     def _write_output(self, result: Any) -> None:
         if self.capture not in _CONTENT:
@@ -164,9 +194,13 @@ class LlmCall(Call):
 
     def _settle(self) -> None:
         """Decide what the call used and cost, and write it on the span."""
+        for recorded in self._recorded:
+            recorded.succeed()
         if self._stream is not None and self.span.is_recording():
             self._write_output(None)
         reply = self._known()
+        if self._first_chunk is None:
+            self._first_chunk = _genai.time_to_first_chunk(self._shared)
         if reply.usage is not None and self._around.llm is not None:
             self._around.llm.inner.add(reply.id)
         if self.inner and (reply.id is None or reply.id in self.inner):
@@ -211,23 +245,6 @@ class LlmCall(Call):
     def _finish(self, outcome: str, error_type: str | None = None) -> None:
         super()._finish(outcome, error_type)
         self._response = self._stream = None
+        self._recorded = []
         # The context knows this call as its scope's: kept, only the garbage collector would end it.
-        self.context = _NO_CONTEXT
-
-
-def _is_stream(result: Any) -> bool:
-    """Whether ``result`` yields chunks; asks its type only, so no code of its class runs."""
-    kind = type(result)
-    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
-
-
-class UntracedLlmCall:
-    """Stands in for :class:`LlmCall` where nothing is traced."""
-
-    span = INVALID_SPAN
-
-    def record(self, response: Any) -> None:
-        """As :meth:`LlmCall.record`, to nowhere."""
-
-    def record_usage(self, **counts: Any) -> None:
-        """As :meth:`LlmCall.record_usage`, to nowhere."""
+        self.context = NO_CONTEXT

@@ -13,7 +13,8 @@ from opentelemetry.util.types import AttributeValue
 from otelkit import instruments, pricing, semconv
 from otelkit.context import Scope, scope
 from otelkit.decorators._call import Operation, present, remember, state
-from otelkit.decorators._llm_call import LlmCall, UntracedLlmCall
+from otelkit.decorators._llm_call import LlmCall
+from otelkit.decorators._untraced import UntracedLlmCall
 from otelkit.usage import Reply
 
 _MODEL_ARGUMENTS = ("model", "model_id", "modelId", "model_name")
@@ -51,8 +52,6 @@ class LlmOperation(Operation):
         span_name: Instead of ``{operation} {model}``.
     """
 
-    untraced = UntracedLlmCall()
-
     def __init__(
         self,
         operation: str,
@@ -72,6 +71,7 @@ class LlmOperation(Operation):
         self.provider = provider
         self.model = model
         self._fixed_name = span_name
+        self.untraced = UntracedLlmCall(self)
 
     def _begin(self, parent: Context, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LlmCall:
         pricing.preload()  # while the model thinks

@@ -1,35 +1,50 @@
 """The stream that an LLM client returns, handed on as it is but watched to its end.
 
-Imported only when a call returns one: the proxy library takes its time to load.
+Imported only when a call returns or records one: the proxy library takes its time to load.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import wrapt
+from opentelemetry import context as otel_context
+
+from otelkit.context import attach, detach
 
 if TYPE_CHECKING:
-    from otelkit.decorators._llm_call import LlmCall
+    from typing import TypeAlias
 
+    from otelkit.decorators._llm_call import LlmCall
+    from otelkit.decorators._recorded import Recorded
+
+    Watcher: TypeAlias = LlmCall | Recorded
     _Proxy = wrapt.ObjectProxy[Any]
 else:
     _Proxy = wrapt.ObjectProxy  # not generic before wrapt 2
 
 
-def traced_stream(stream: Any, call: LlmCall) -> Any:
-    """``stream`` in a transparent proxy: same class to ``isinstance``, same attributes."""
-    kind = _AsyncStream if hasattr(type(stream), "__anext__") else _SyncStream
-    return kind(stream, call)
+def traced_stream(stream: Any, watcher: Watcher) -> Any:
+    """``stream`` or stream manager in a transparent proxy: same class and attributes.
+
+    Args:
+        stream: An iterator, or what gives one when it is entered.
+        watcher: Is told of every chunk, and of the end.
+    """
+    kind = type(stream)
+    if hasattr(kind, "__anext__"):
+        return _AsyncStream(stream, watcher)
+    return (_SyncStream if hasattr(kind, "__next__") else _Watched)(stream, watcher)
 
 
-class _Stream(_Proxy):
-    def __init__(self, stream: Any, call: LlmCall) -> None:
+class _Watched(_Proxy):
+    def __init__(self, stream: Any, watcher: Watcher) -> None:
         super().__init__(stream)
-        self._self_call = call
+        self._self_watcher = watcher
 
     def __getattr__(self, name: str) -> Any:
         # Reached for what the stream has and the proxy has not.
@@ -37,98 +52,133 @@ class _Stream(_Proxy):
         return self._ending(value) if name in ("close", "aclose") else value
 
     def _ending(self, close: Callable[..., Any]) -> Callable[..., Any]:
-        call: LlmCall = self._self_call
+        watcher: Watcher = self._self_watcher
 
         @functools.wraps(close)
         def closing(*args: Any, **kwargs: Any) -> Any:
             try:
                 result = close(*args, **kwargs)
             except BaseException:
-                call.stop_early()
+                watcher.stop_early()
                 raise
             if inspect.iscoroutine(result):
-                return _stopping(result, call)
-            call.stop_early()
+                return _stopping(result, watcher)
+            watcher.stop_early()
             return result
 
         return closing
 
-    @property
+    def __enter__(self) -> Any:
+        watcher: Watcher = self._self_watcher
+        # A manager sends its request only now; what that makes belongs to the call.
+        token = attach(watcher.context or otel_context.get_current())
+        try:
+            given = self.__wrapped__.__enter__()
+        except BaseException as error:
+            watcher.fail(error)
+            raise
+        finally:
+            detach(token)
+        return self if given is self.__wrapped__ else _followed(given, watcher)
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
+        if error is not None:
+            self._self_watcher.fail(error)
+        try:
+            return self.__wrapped__.__exit__(kind, error, trace)
+        finally:
+            self._self_watcher.stop_early()
+
+    async def __aenter__(self) -> Any:
+        watcher: Watcher = self._self_watcher
+        token = attach(watcher.context or otel_context.get_current())
+        try:
+            given = await self.__wrapped__.__aenter__()
+        except BaseException as error:
+            watcher.fail(error)
+            raise
+        finally:
+            detach(token)
+        return self if given is self.__wrapped__ else _followed(given, watcher)
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
+        if error is not None:
+            self._self_watcher.fail(error)
+        try:
+            return await self.__wrapped__.__aexit__(kind, error, trace)
+        finally:
+            self._self_watcher.stop_early()
+
+    # The proxy library refuses all three. A copy is the stream's own, and not watched.
     def __copy__(self) -> Any:
-        # The proxy library refuses to copy; a stream that cannot be copied has no such method.
-        raise AttributeError("__copy__")
+        return copy.copy(self.__wrapped__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copy.deepcopy(self.__wrapped__, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
 
     def __del__(self) -> None:
-        call: LlmCall = self._self_call
+        watcher: Watcher = self._self_watcher
         try:
             self.__wrapped__ = None  # what watches the stream itself, ends first
         except Exception:
             pass
-        call.stop_early()  # dropped half-way; nothing to do where it has ended
+        watcher.stop_early()  # dropped half-way; nothing to do where it has ended
 
 
-async def _stopping(closing: Any, call: LlmCall) -> Any:
+async def _stopping(closing: Any, watcher: Watcher) -> Any:
     try:
         return await closing
     finally:
-        call.stop_early()
+        watcher.stop_early()
 
 
-class _SyncStream(_Stream):
+class _SyncStream(_Watched):
     def __iter__(self) -> _SyncStream:
         return self
 
     def __next__(self) -> Any:
-        call: LlmCall = self._self_call
+        watcher: Watcher = self._self_watcher
         try:
             chunk = next(self.__wrapped__)
         except StopIteration:
-            call.succeed()
+            watcher.succeed()
             raise
         except BaseException as error:
-            call.fail(error)
+            watcher.fail(error)
             raise
-        call.chunk(chunk)
+        watcher.chunk(chunk)
         return chunk
 
-    def __enter__(self) -> Any:
-        given = self.__wrapped__.__enter__()
-        return self if given is self.__wrapped__ else given
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
-        if error is not None:
-            self._self_call.fail(error)
-        try:
-            return self.__wrapped__.__exit__(kind, error, trace)
-        finally:
-            self._self_call.stop_early()
-
-
-class _AsyncStream(_Stream):
+class _AsyncStream(_Watched):
     def __aiter__(self) -> _AsyncStream:
         return self
 
     async def __anext__(self) -> Any:
-        call: LlmCall = self._self_call
+        watcher: Watcher = self._self_watcher
         try:
             chunk = await self.__wrapped__.__anext__()
         except StopAsyncIteration:
-            call.succeed()
+            watcher.succeed()
             raise
         except BaseException as error:
-            call.fail(error)
+            watcher.fail(error)
             raise
-        call.chunk(chunk)
+        watcher.chunk(chunk)
         return chunk
 
-    async def __aenter__(self) -> Any:
-        given = await self.__wrapped__.__aenter__()
-        return self if given is self.__wrapped__ else given
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
-        if error is not None:
-            self._self_call.fail(error)
-        try:
-            return await self.__wrapped__.__aexit__(kind, error, trace)
-        finally:
-            self._self_call.stop_early()
+def _followed(stream: Any, watcher: Watcher) -> Any:
+    """What a manager gave, watched wherever it is read.
+
+    Its methods (``get_final_message()``, ``until_done()``, ``text_stream``) read an iterator that
+    it keeps, not itself: a proxy around it would see none of that, one around the iterator does.
+    """
+    try:
+        stream._iterator = traced_stream(stream._iterator, watcher)
+    except Exception:
+        return traced_stream(stream, watcher)  # a client of another make: its iteration, at least
+    return stream

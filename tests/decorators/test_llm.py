@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import dataclasses
 import gc
 import json
+import pickle
 from collections.abc import Iterator
 
 import anthropic
@@ -14,6 +17,7 @@ from llm_server import BREAK_AFTER, serving
 
 import otelkit
 from otelkit import traced_agent, traced_llm, traced_workflow
+from otelkit.decorators._llm_call import LlmCall
 
 CHAT = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "How many tables?"}]}
 STREAMED = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
@@ -211,6 +215,29 @@ class TestStreams:
         assert attributes["otelkit.stopped_early"] is True
         assert attributes["gen_ai.response.model"]
 
+    def test_copies_of_a_stream_are_what_the_stream_makes_of_them(self, seen):
+        @dataclasses.dataclass
+        class Chunks:
+            left: list[str]
+
+            def __next__(self):
+                if not self.left:
+                    raise StopIteration
+                return self.left.pop()
+
+        stream = traced_llm(model="m")(lambda: Chunks(["b", "a"]))()
+        assert type(copy.copy(stream)) is Chunks
+        assert copy.copy(stream).left is stream.left
+        deep = copy.deepcopy(stream)
+        assert next(stream) == "a"
+        assert (deep.left, stream.left) == (["b", "a"], ["b"])
+        with pytest.raises(AttributeError, match="local object"):  # the class's own answer
+            pickle.dumps(stream)
+        numbers = traced_llm(model="m")(lambda: iter([1, 2]))()
+        assert list(pickle.loads(pickle.dumps(numbers))) == [1, 2]
+        with pytest.raises(TypeError, match="cannot pickle 'generator'"):
+            copy.deepcopy(traced_llm(model="m")(lambda: (n for n in range(3)))())
+
     def test_a_stream_broken_off_by_the_server(self, seen, client):
         @traced_llm(provider="openai", model="gpt-5-mini")
         def ask():
@@ -282,9 +309,16 @@ class TestRecording:
         monkeypatch.setattr("otelkit.decorators._call._wake", lambda: False)
         monkeypatch.setattr("otelkit.decorators._call.state.live", False)
         with traced_llm(model="m") as call:
-            call.record({"usage": {}})
+            assert call.record({"usage": {}}) == {"usage": {}}
             call.record_usage(input_tokens=1)
             assert not call.span.is_recording()
+        for name in dir(LlmCall):
+            if not name.startswith("_"):
+                getattr(call, name)
+        call.chunk("text")
+        call.fail(ValueError())
+        assert call.succeed("result") == "result"
+        assert call.encode_messages([{"role": "user", "content": "x"}])
 
 
 class TestRequest:
