@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any, TextIO, TypeGuard
 
@@ -52,6 +53,7 @@ class Console:
         self.given = settings.log_format in ("json", "detailed")
         self.handler: ConsoleHandler | None = None
         self._before: dict[logging.StreamHandler[TextIO], logging.Formatter | None] = {}
+        self._formatters: dict[tuple[bool, bool], logging.Formatter] = {}
 
     def attach(self) -> None:
         """Add our handler to the root logger, and give the others our format."""
@@ -107,9 +109,16 @@ class Console:
         terminal = _is_terminal(stream)
         encoding = str(getattr(stream, "encoding", None) or "utf-8")
         ascii_only = encoding.lower().replace("-", "") != "utf8"
+        # Shared: on a terminal, it leaves out what the line before has said, whoever wrote that.
+        if (terminal, ascii_only) not in self._formatters:
+            self._formatters[terminal, ascii_only] = self._made(terminal, ascii_only)
+        return self._formatters[terminal, ascii_only]
+
+    def _made(self, terminal: bool, ascii_only: bool) -> logging.Formatter:
         kind = self._settings.log_format or ("detailed" if _is_terminal(sys.stderr) else "json")
         if kind == "detailed":
-            return DetailedFormatter(colours=terminal, ascii_only=ascii_only)
+            colours = terminal and not os.environ.get("NO_COLOR")  # as no-color.org has it
+            return DetailedFormatter(brief=terminal, colours=colours, ascii_only=ascii_only)
         return JsonFormatter(self._service, self._settings.environment, ascii_only=ascii_only)
 
 

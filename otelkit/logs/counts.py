@@ -11,9 +11,10 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
 from otelkit import semconv
+from otelkit.logs.values import valid
 
 ROOTS_LIMIT = 100  # different first parts of logger names; the rest is counted as "other"
-_NAMES_LIMIT = 10_000
+_LEVELS_LIMIT = 20  # and different names of levels
 
 
 class Count:
@@ -29,41 +30,41 @@ class Count:
 
     def add(self, record: logging.LogRecord) -> None:
         """Count ``record``."""
-        name = record.name, record.levelname
+        key = record.name.partition(".")[0], record.levelname
         with self._lock:
             try:
-                self._totals[name] += 1
+                self._totals[key] += 1
             except KeyError:
-                self._totals[self._known(name)] += 1
+                self._totals[self._bounded(*key)] += 1
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         """The callback of the counter."""
-        found: dict[tuple[str, str], int] = {}
-        with self._lock:
-            totals = list(self._totals.items())
-        for (name, level), total in totals:
-            key = name.partition(".")[0], level
-            found[key] = found.get(key, 0) + total
         return [
             Observation(total, {semconv.LEVEL: level, semconv.LOGGER: root})
-            for (root, level), total in found.items()
+            for (root, level), total in list(self._totals.items())
         ]
 
     def forget(self) -> None:
         """Start again at zero."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may log while its thread counts
         self._totals: dict[tuple[str, str], int] = {}
+        self._roots: set[str] = set()
+        self._levels: set[str] = set()
 
-    def _known(self, name: tuple[str, str]) -> tuple[str, str]:
-        """``name``, or "other" when there are too many."""
-        roots = {known.partition(".")[0] for known, _level in self._totals}
-        root = name[0].partition(".")[0]
-        if root not in roots and len(roots) >= ROOTS_LIMIT:
-            name = "other", name[1]
-        elif len(self._totals) >= _NAMES_LIMIT:
-            name = root, name[1]
-        self._totals.setdefault(name, 0)
-        return name
+    def _bounded(self, root: str, level: str) -> tuple[str, str]:
+        """What ``root`` and ``level`` are counted as: "other" where there are too many."""
+        root = _known(valid(root), self._roots, ROOTS_LIMIT)
+        level = _known(valid(level), self._levels, _LEVELS_LIMIT)
+        self._totals.setdefault((root, level), 0)
+        return root, level
+
+
+def _known(name: str, names: set[str], limit: int) -> str:
+    if name not in names:
+        if len(names) >= limit:
+            return "other"
+        names.add(name)
+    return name
 
 
 records = Count(semconv.LOG_RECORDS)

@@ -10,6 +10,7 @@ import copy
 import logging
 import os
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ _NO_FIELDS = RESERVED | {
     FIELDS,
     ENTRY,
 }
+_LATEST = 2**33  # seconds since the epoch; what is later is no time
 _NOTHING: Mapping[Any, Any] = {}
 _SEVERITY_TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _SEVERITIES = {
@@ -96,6 +98,8 @@ def hold(record: logging.LogRecord) -> Entry | None:
     key = id(record)
     if key in _held or ENTRY in record.__dict__:
         return None
+    if not _sound(record):
+        _mend(record)
     made = _make(record)
     _held[key] = (record, made)
     return made
@@ -161,10 +165,34 @@ def _make(record: logging.LogRecord) -> Entry:
         return _entry(record, message, {}, None)
 
 
+def _sound(record: logging.LogRecord) -> bool:
+    """Whether what :mod:`logging` itself sets is there: anybody can make a record."""
+    return (
+        type(record.name) is str
+        and type(record.levelname) is str
+        and type(record.levelno) is int
+        and type(record.created) is float
+        and 0 <= record.created < _LATEST
+    )
+
+
+def _mend(record: Any) -> None:
+    """Give ``record`` what it lacks, so that its message is not lost for it."""
+    if not isinstance(record.name, str):
+        record.name = shown(record.name)
+    if not isinstance(record.levelno, int):
+        record.levelno = logging.INFO
+    if not isinstance(record.levelname, str):
+        record.levelname = logging.getLevelName(record.levelno)
+    created = record.created
+    if not isinstance(created, (int, float)) or not 0 <= created < _LATEST:
+        record.created = time.time()
+
+
 def _entry(record: logging.LogRecord, message: str, fields: dict[str, Any], exc_info: Any) -> Entry:
     sent = LogRecord(
         timestamp=int(record.created * 1e9),
-        severity_text=_SEVERITY_TEXTS.get(record.levelname, record.levelname),
+        severity_text=_SEVERITY_TEXTS.get(record.levelname) or valid(record.levelname),
         severity_number=_SEVERITIES.get(record.levelno) or severity(record.levelno),
         body=message,
     )

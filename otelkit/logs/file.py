@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 import time
 
@@ -23,6 +24,9 @@ class LogFile(QuietHandler):
     A line is one write to a file opened for appending, so that the lines of several processes (the
     workers of a server) never mix. One of them rotates, the others notice and follow.
 
+    A file that cannot be rotated, because its folder is somebody else's, grows on; what is no
+    ordinary file, such as ``/dev/stdout``, is only written to.
+
     Args:
         path: The file; its folder must exist.
         max_bytes: Size at which it is rotated.
@@ -37,15 +41,15 @@ class LogFile(QuietHandler):
         self._path = os.path.abspath(path)
         self._max_bytes = max_bytes
         self._next_look = time.monotonic() + _LOOK_EVERY
+        self._torn = False  # the last line is there in part, because the disk was full
+        self._stuck = False
         self._file: int | None = self._open()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append the line of ``record``."""
         try:
             line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
-            file = self._ready_for(len(line))
-            while line:
-                line = line[os.write(file, line) :]
+            self._write(self._ready_for(len(line)), b"\n" + line if self._torn else line)
         except Exception:
             self.handleError(record)
 
@@ -58,6 +62,15 @@ class LogFile(QuietHandler):
             self.release()
         super().close()
 
+    def _write(self, file: int, line: bytes) -> None:
+        left = line
+        try:
+            while left:
+                left = left[os.write(file, left) :]
+        finally:
+            if len(left) < len(line):
+                self._torn = bool(left)
+
     def _ready_for(self, size: int) -> int:
         """The open file, after a rotation if ``size`` more bytes would be too many."""
         now = time.monotonic()
@@ -67,8 +80,12 @@ class LogFile(QuietHandler):
                 self._close()
         if self._file is None:
             self._file = self._open()
-        if os.lseek(self._file, 0, os.SEEK_END) + size > self._max_bytes:
-            self._rotate(self._file)
+        about = os.fstat(self._file)
+        if stat.S_ISREG(about.st_mode) and about.st_size + size > self._max_bytes:
+            try:
+                self._rotate(self._file)
+            except OSError as error:
+                self._say_stuck(error)
             self._close()
             self._file = self._open()
         return self._file
@@ -76,15 +93,30 @@ class LogFile(QuietHandler):
     def _rotate(self, file: int) -> None:
         if sys.platform == "win32":
             self._close()  # an open file cannot be renamed there
+            self._rename()
         else:
-            # The lock is on the very file that is full: whoever gets it next finds it moved.
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if self._moved(file):
-                return
+            # The lock is on the very file that is full: whoever gets it next finds it moved. It is
+            # taken on a descriptor of its own: forked processes share `file`, and locks with it.
+            lock = self._open()
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not self._moved(file):
+                    self._rename()
+            finally:
+                os.close(lock)
+
+    def _rename(self) -> None:
         for number in range(KEPT - 1, 0, -1):
             if os.path.exists(f"{self._path}.{number}"):
                 os.replace(f"{self._path}.{number}", f"{self._path}.{number + 1}")
         os.replace(self._path, f"{self._path}.1")
+
+    def _say_stuck(self, error: OSError) -> None:
+        if not self._stuck:
+            self._stuck = True
+            logging.getLogger("otelkit").warning(
+                "otelkit: %s cannot be rotated (%s); it grows on", self._path, error.strerror
+            )
 
     def _moved(self, file: int) -> bool:
         try:

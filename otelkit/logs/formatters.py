@@ -8,7 +8,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from otelkit.logs import entry
+from otelkit.logs import entry, servers
 
 _COLOURS = {"DEBUG": 36, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}
 # A log line must not move the cursor or forge the next line: line breaks are kept, indented.
@@ -60,14 +60,20 @@ class DetailedFormatter(logging.Formatter):
     """A line for the event, then an indented line for each field, then the traceback.
 
     Args:
-        colours: Colour the level, for terminals.
+        brief: For somebody who watches: trace and request are named when they change, without the
+            span, and access records, whose message says most, are a line with their duration.
+        colours: Colour the level.
         ascii_only: As of :class:`JsonFormatter`.
     """
 
-    def __init__(self, *, colours: bool = False, ascii_only: bool = False) -> None:
+    def __init__(
+        self, *, brief: bool = False, colours: bool = False, ascii_only: bool = False
+    ) -> None:
         super().__init__()
+        self._brief = brief
         self._colours = colours
         self._ascii_only = ascii_only
+        self._shown_ids: list[str] = []
 
     def format(self, record: logging.LogRecord) -> str:
         """The lines for ``record``, without a final line break."""
@@ -77,17 +83,25 @@ class DetailedFormatter(logging.Formatter):
             level = f"\x1b[{_COLOURS[level]}m{level}\x1b[0m"
         moment = f"{_second(int(record.created), False)},{int(record.created % 1 * 1000):03d}"
         where = f"{record.name}:{record.lineno}"
-        lines = [f"{moment} - {level} - {where} - {_shown(made.message)}"]
-        if made.sent.trace_id:
-            lines.append(f"    trace_id: {made.sent.trace_id:032x}")
-            lines.append(f"    span_id: {made.sent.span_id:016x}")
-        if made.request_id:
-            lines.append(f"    request_id: {_shown(made.request_id)}")
-        lines += [f"    {_shown(name)}: {_shown(value)}" for name, value in made.fields.items()]
+        message, fields = made.message.rstrip(), made.fields
+        if self._brief and record.name in servers.ACCESS:
+            message, fields = servers.brief(message, fields)
+        lines = [f"{moment} - {level} - {where} - {_shown(message)}", *self._ids(made)]
+        lines += [f"    {_shown(name)}: {_shown(value)}" for name, value in fields.items()]
         if made.raised:
             lines.append(f"    {_shown(made.raised.stack.rstrip())}")
         text = "\n".join(lines)
         return text.encode("ascii", "backslashreplace").decode() if self._ascii_only else text
+
+    def _ids(self, made: entry.Entry) -> list[str]:
+        ids = [f"    trace_id: {made.sent.trace_id:032x}"] if made.sent.trace_id else []
+        if made.sent.span_id and not self._brief:
+            ids.append(f"    span_id: {made.sent.span_id:016x}")
+        if made.request_id:
+            ids.append(f"    request_id: {_shown(made.request_id)}")
+        repeated = self._brief and ids == self._shown_ids
+        self._shown_ids = ids
+        return [] if repeated else ids
 
 
 def timestamp(seconds: float) -> str:

@@ -61,7 +61,7 @@ class Bridge:
 
     def _add(self) -> int:
         sink_id: int = self._logger.add(
-            self._write, level=0, format=_nothing, backtrace=False, diagnose=False, catch=True
+            _Sink(self), level=0, format=_nothing, backtrace=False, diagnose=False, catch=True
         )
         return sink_id
 
@@ -78,7 +78,8 @@ class Bridge:
         kind.remove = remove
         return kind, original, remove
 
-    def _write(self, message: Message) -> None:
+    def write(self, message: Message) -> None:
+        """Hand on what the sink is given."""
         given = message.record
         name = given["name"] or "root"
         level = given["level"]
@@ -96,6 +97,29 @@ class Bridge:
         )
         handler = None if "sink=<std" in repr(self._logger) else self._console.handler
         self._outputs.write(record, handler)
+
+
+class _Sink:
+    """The sink: a copy of the logger goes on with it, in another process it is silent."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+
+    def __call__(self, message: Message) -> None:
+        self.bridge.write(message)
+
+    def __deepcopy__(self, _memo: object) -> _Sink:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _silent, ()
+
+
+def _silent() -> Callable[[Message], None]:
+    return _ignore
+
+
+def _ignore(_message: Message) -> None: ...
 
 
 def _nothing(_record: object) -> str:

@@ -20,7 +20,7 @@ from otelkit.logs.values import FIELD_LIMIT, FIELDS_LIMIT, valid
 from otelkit.settings import Settings
 
 # What an exporter itself writes while it sends; exporting that would never end.
-_EXPORTERS = ("opentelemetry", "urllib3", "requests", "grpc")
+_EXPORTERS = ("opentelemetry", "urllib3", "requests", "grpc", "hpack")
 _LOGGERS_LIMIT = 10_000
 _MOST_ATTRIBUTES = FIELDS_LIMIT + 10
 
@@ -60,7 +60,7 @@ class OtlpHandler(QuietHandler):
             if logger is not None:
                 made = entry.of(record)
                 attributes = {
-                    semconv.CODE_FILE_PATH: record.pathname,
+                    semconv.CODE_FILE_PATH: valid(record.pathname or ""),
                     semconv.CODE_FUNCTION_NAME: record.funcName,
                     semconv.CODE_LINE_NUMBER: record.lineno,
                     **made.fields,

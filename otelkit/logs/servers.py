@@ -12,6 +12,7 @@ from otelkit.logs import correlation
 # They do not propagate to the root logger, and have handlers of their own.
 LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn.error", "gunicorn.access")
 ACCESS = ("uvicorn.access", "gunicorn.access")
+_FIELDS = frozenset(("client", "method", "path", "route", "status", "duration_ms"))
 
 
 def access(record: logging.LogRecord) -> dict[str, Any]:
@@ -27,6 +28,13 @@ def access(record: logging.LogRecord) -> dict[str, Any]:
         fields["route"] = request.route()
         fields.setdefault("duration_ms", round((perf_counter() - request.started) * 1000, 3))
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def brief(message: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The message of an access record with its duration, and the fields that it does not say."""
+    more = {name: value for name, value in fields.items() if name not in _FIELDS}
+    duration = fields.get("duration_ms")
+    return message if duration is None else f"{message} - {duration:g} ms", more
 
 
 def _uvicorn(args: Any) -> dict[str, Any]:

@@ -112,6 +112,8 @@ class Bridge:
             extra: Any = None,
             sinfo: str | None = None,
         ) -> logging.LogRecord:
+            if extra is not None and type(extra) is not dict and self._active:
+                extra = _mapping(extra)
             given = extra
             if extra is not None and not _FREE(extra) and self._active:
                 # logging would raise KeyError into the application; nothing needs to be lost.
@@ -150,6 +152,14 @@ class Bridge:
                 original(logger, level)
 
         return setLevel
+
+
+def _mapping(extra: Any) -> dict[Any, Any]:
+    """``extra`` as a dict, whatever it is: logging would raise into the application."""
+    try:
+        return dict(extra)
+    except Exception:
+        return {"extra": extra}
 
 
 def disabled() -> list[str]:

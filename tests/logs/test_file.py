@@ -140,3 +140,78 @@ def test_the_file_is_closed_with_uninstall(exported: Exported, tmp_path: Path) -
     exported.install(log_file=str(tmp_path / "app.log"))
     logs.uninstall()
     assert not [h for h in logging.root.handlers if isinstance(h, QuietHandler)]
+
+
+FORKS = """
+import logging, os, sys
+from otelkit.logs import file
+file.KEPT = 1_000
+handler = file.LogFile(sys.argv[1], max_bytes=2_000)
+children = []
+for name in "abcd":
+    child = os.fork()
+    if child == 0:
+        for number in range(300):
+            message = f"{name}-{number:03} " + "x" * 200
+            handler.handle(logging.LogRecord("app", 20, "", 1, message, None, None))
+        os._exit(handler.failed)
+    children.append(child)
+sys.exit(sum(os.waitpid(child, 0)[1] for child in children) > 0)
+"""
+
+
+def test_processes_that_were_forked_with_the_file_lose_no_line(tmp_path: Path) -> None:
+    path = str(tmp_path / "app.log")
+    subprocess.run([sys.executable, "-c", FORKS, path], check=True, timeout=60)
+    lines = [line for content in text(tmp_path).values() for line in content.splitlines()]
+    assert sorted(line[:5] for line in lines) == sorted(
+        f"{name}-{number:03}" for name in "abcd" for number in range(300)
+    )
+
+
+def test_a_file_that_cannot_be_rotated_grows_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(_source: str, _target: str) -> None:
+        raise PermissionError(13, "Permission denied")  # as in a folder of somebody else's
+
+    monkeypatch.setattr("os.replace", refused)
+    logging.root.addHandler(caplog.handler)
+    handler = LogFile(str(tmp_path / "app.log"), max_bytes=6)
+    for number in range(5):
+        handler.handle(record(f"{number}"))
+    handler.close()
+    assert text(tmp_path) == {"app.log": "0\n1\n2\n3\n4\n"}
+    assert [r.getMessage() for r in caplog.records if r.name == "otelkit"] == [
+        f"otelkit: {tmp_path / 'app.log'} cannot be rotated (Permission denied); it grows on"
+    ]
+
+
+def test_a_line_after_a_torn_one_is_a_line_of_its_own(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")  # a disk that is full for a while
+    handler = LogFile(str(tmp_path / "app.log"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler.handle(record("first"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        handler.handle(record("torn"))
+        handler.handle(record("not written"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    handler.handle(record("whole"))
+    handler.close()
+    assert text(tmp_path) == {"app.log": "first\ntorn\nwhole\n"}
+    assert handler.failed == 2
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    script = """
+import logging
+from otelkit.logs.file import LogFile
+handler = LogFile("/dev/stdout", max_bytes=4)
+for message in ("one", "two"):
+    handler.handle(logging.LogRecord("app", 20, "", 1, message, None, None))
+"""
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert (run.stdout, run.stderr) == (b"one\ntwo\n", b"")

@@ -163,3 +163,51 @@ def test_a_pipe_gets_json(exported: Exported, stderr: Stderr) -> None:
     logging.getLogger("app").warning("hello")
     (found,) = stderr.objects
     assert (found["message"], found["service"]) == ("hello", "shop")
+
+
+def access() -> logging.LogRecord:
+    arguments = ("10.0.0.1:5", "GET", "/orders/7", "1.1", 200)
+    made = record('%s - "%s %s HTTP/%s" %d', *arguments)
+    made.name = "uvicorn.access"
+    return made
+
+
+def test_on_a_terminal_an_access_record_is_one_line_and_ids_are_not_repeated(
+    exported: Exported, stderr: Stderr
+) -> None:
+    stderr.terminal = True
+    exported.install(log_level="INFO")
+    with exported.tracer.start_as_current_span("request") as span, bind(request_id="r1"):
+        logging.getLogger("app").info("paid", extra={"order": 7})
+        logging.getLogger("uvicorn.access").handle(access())
+    logging.getLogger("app").info("idle")
+    trace_id = f"{span.get_span_context().trace_id:032x}"
+    paid, *ids, order, access_line, idle = stderr.lines
+    assert paid.endswith(" - paid")
+    assert ids == [f"    trace_id: {trace_id}", "    request_id: r1"]
+    assert order == "    order: 7"
+    assert access_line.endswith('10.0.0.1:5 - "GET /orders/7 HTTP/1.1" 200')
+    assert idle.endswith(" - idle")
+
+
+def test_on_a_terminal_an_access_record_ends_with_its_duration() -> None:
+    made = access()
+    made.args = {"h": "10.0.0.1", "m": "GET", "U": "/", "s": "200", "D": 1500}
+    made.msg, made.name = "%(h)s %(m)s %(U)s %(s)s", "gunicorn.access"
+    text = DetailedFormatter(brief=True).format(made)
+    assert text.endswith(" - 10.0.0.1 GET / 200 - 1.5 ms")
+    assert "    duration_ms: 1.5" in DetailedFormatter().format(made).splitlines()
+
+
+def test_detailed_does_not_end_a_message_with_an_empty_line() -> None:
+    assert DetailedFormatter().format(record("Exception in ASGI application\n")).endswith("tion")
+
+
+def test_no_color_is_obeyed(
+    exported: Exported, stderr: Stderr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    stderr.terminal = True
+    exported.install()
+    logging.getLogger("app").warning("hello")
+    assert " - WARNING - " in stderr.lines[0]

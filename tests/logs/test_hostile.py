@@ -143,3 +143,46 @@ def test_reserved_names_keep_their_values(exported: Exported, logger: logging.Lo
     logger.error("x", extra={"message": "m", "name": "n", "args": "a", "fine": 1})
     attributes = exported.attributes()
     assert [attributes[key] for key in ("message", "name", "args", "fine")] == ["m", "n", "a", 1]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"name": None},
+        {"name": ["app"]},
+        {"levelno": None, "levelname": None},
+        {"levelno": 20.5},
+        {"levelno": 10**30},
+        {"levelname": "\ud800"},
+        {"created": None},
+        {"created": float("nan")},
+        {"created": 1e300},
+        {"created": -1e10},
+        {"pathname": None, "lineno": None, "funcName": None},
+        {"pathname": "/app/\udcff.py"},
+        {"exc_info": "no exception"},
+    ],
+)
+def test_a_record_made_by_hand_is_written_whatever_it_lacks(
+    exported: Exported, logger: logging.Logger, tmp_path: Path, attributes: dict[str, Any]
+) -> None:
+    exported.install(log_format="off", log_file=str(tmp_path / "app.log"))
+    logger.handle(logging.makeLogRecord({"msg": "by hand", "levelno": 30, **attributes}))
+    assert exported.bodies == ["by hand"]
+    json.dumps(dict(exported.records[0].log_record.attributes or {}), ensure_ascii=False).encode()
+    (line,) = (tmp_path / "app.log").read_text().splitlines()
+    assert json.loads(line)["message"] == "by hand"
+
+
+class FailingMapping(dict[str, int]):
+    def __iter__(self) -> Any:
+        raise RuntimeError("no keys")
+
+
+@pytest.mark.parametrize("extra", [[1], 7, "text", FailingMapping(a=1)])
+def test_extra_fields_that_are_no_dict_lose_no_record(
+    installed: Exported, logger: logging.Logger, extra: Any
+) -> None:
+    logger.warning("still here", extra=extra)
+    assert installed.bodies == ["still here"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
@@ -134,3 +135,29 @@ def test_any_number_of_logger_names_is_a_bounded_number_of_series(
     found = counted.points("otelkit.log.records")
     assert len(found) == counts.ROOTS_LIMIT + 1
     assert found[series("WARNING", "other")] == counts.ROOTS_LIMIT
+
+
+def test_any_number_of_levels_is_a_bounded_number_of_series(
+    exported: Exported, counted: Metrics
+) -> None:
+    exported.install(log_format="off", log_level="DEBUG")
+    for level in range(60, 160):
+        logging.getLogger("shop").log(level, "x")
+    found = counted.points("otelkit.log.records")
+    assert len(found) < 30
+    assert sum(found.values()) == 100
+
+
+def test_a_signal_handler_may_log_while_its_thread_counts(counted: Metrics) -> None:
+    with counts.records._lock:  # as where the signal interrupted it
+        counts.records.add(record(0, "shop"))
+    assert counts.records.observe(CallbackOptions())
+
+
+def test_names_without_valid_unicode_do_not_break_the_metrics(
+    exported: Exported, counted: Metrics
+) -> None:
+    exported.install(log_format="off")
+    for _ in range(2):
+        logging.getLogger("sh\ud800p").warning("x")
+    assert counted.points("otelkit.log.records") == {series("WARNING", "sh\\ud800p"): 2}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import pickle
 import subprocess
 import sys
 import threading
@@ -253,3 +255,22 @@ def test_loguru_is_served_when_it_is_imported_after_setup(tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-c", IMPORTED_LATER, str(file)], check=True, timeout=30)
     lines = file.read_text().splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["later", "again"]
+
+
+def test_a_copy_of_the_logger_is_served_too(exported: Exported, sink: list[str]) -> None:
+    exported.install(log_format="off")
+    loguru_logger.remove()
+    copied = copy.deepcopy(loguru_logger)
+    copied.add(sink.append, format="copy {message}")
+    copied.info("hello")
+    assert exported.bodies == ["hello"]
+    assert sink == ["copy hello\n"]
+
+
+def test_a_logger_goes_to_another_process_without_our_sink(
+    exported: Exported, sink: list[str]
+) -> None:
+    exported.install(log_format="off")
+    loguru_logger.remove()
+    pickle.loads(pickle.dumps(loguru_logger)).info("there")
+    assert exported.bodies == []
