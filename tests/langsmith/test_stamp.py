@@ -26,7 +26,7 @@ def collect(application: Application) -> None:
     request = ExportTraceServiceRequest()
     scope = request.resource_spans.add().scope_spans.add()
     for span in application.jaeger.spans:
-        if any(one.key == "langsmith.span.kind" for one in span.attributes):
+        if any(one.key == "langsmith.span.id" for one in span.attributes):
             scope.spans.append(span)
     headers = {"x-api-key": KEY, "langsmith-project": "collected"}
     url = f"{application.langsmith.url}/otel/v1/traces"
