@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 from otelkit.logs import entry
@@ -45,9 +46,14 @@ def record(
     return made
 
 
-def caller(package: str) -> tuple[str, Place]:
-    """The module and the place of the innermost call that is neither in ``package`` nor here."""
-    frame = sys._getframe(1)
+def caller(package: str, innermost: FrameType | None = None) -> tuple[str, Place]:
+    """The module and the place of the innermost call that is neither in ``package`` nor here.
+
+    Args:
+        package: Of the logging library.
+        innermost: Where to begin, if not here: in another thread.
+    """
+    frame = innermost or sys._getframe(1)
     while frame.f_back is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if module.partition(".")[0] != package and not module.startswith("otelkit.logs"):

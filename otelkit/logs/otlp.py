@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from opentelemetry._logs import Logger, LoggerProvider
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from otelkit import semconv
 from otelkit.logs import entry
@@ -20,7 +21,8 @@ from otelkit.logs.values import FIELD_LIMIT, FIELDS_LIMIT, valid
 from otelkit.settings import Settings
 
 # What an exporter itself writes while it sends; exporting that would never end.
-_EXPORTERS = ("opentelemetry", "urllib3", "requests", "grpc", "hpack")
+_EXPORTERS = ("opentelemetry", "grpc", "hpack")
+_CLIENTS = ("urllib3", "requests")  # an application uses them, too
 _LOGGERS_LIMIT = 10_000
 _MOST_ATTRIBUTES = FIELDS_LIMIT + 10
 
@@ -76,10 +78,11 @@ class OtlpHandler(QuietHandler):
         return True
 
     def _logger(self, name: str) -> Logger | None:
-        if name.partition(".")[0] in _EXPORTERS:
+        root = name.partition(".")[0]
+        if root in _EXPORTERS or (root in _CLIENTS and not is_instrumentation_enabled()):
             return None
         logger = self._provider.get_logger(valid(name))
-        if len(self._loggers) < _LOGGERS_LIMIT:
+        if len(self._loggers) < _LOGGERS_LIMIT and root not in _CLIENTS:
             self._loggers[name] = logger
         return logger
 

@@ -55,6 +55,8 @@ class Bridge:
         self._outputs = outputs
         self._console = console
         self._config = structlog.get_config
+        # Asynchronous methods (`ainfo`) work in another thread and leave here who has called.
+        self._waiting = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
         self._base: Any = structlog.BoundLoggerBase
         self._original = self._base._process_event
         self._ours = self._wrapped(self._original)
@@ -110,7 +112,7 @@ class Bridge:
         if not exc_info and "exception" in event:
             fields["exception"] = event["exception"]
         level = _LEVELS.get(method, logging.INFO)
-        module, place = foreign.caller(NAME)
+        module, place = foreign.caller(NAME, self._waiting and self._waiting.get(None))
         if isinstance(logger, logging.Logger):
             if logger.isEnabledFor(level):
                 entry.expect(_logged(rendered), message, fields, exc_info, place)

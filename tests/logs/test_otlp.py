@@ -11,6 +11,7 @@ import pytest
 from opentelemetry._logs import LoggerProvider, SeverityNumber
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 
 from otelkit import logs
@@ -186,8 +187,14 @@ def test_trace_in_exception_handlers_tasks_and_threads(
     "name", ["opentelemetry.sdk._logs", "urllib3.connectionpool", "requests", "grpc._cython"]
 )
 def test_the_exporters_own_records_are_not_exported(installed: Exported, name: str) -> None:
-    logging.getLogger(name).error("while exporting")
+    with suppress_instrumentation():  # as batch processors do
+        logging.getLogger(name).error("while exporting")
     assert installed.bodies == []
+
+
+def test_the_applications_own_requests_are_exported(installed: Exported) -> None:
+    logging.getLogger("urllib3.connectionpool").warning("Retrying")
+    assert installed.bodies == ["Retrying"]
 
 
 def test_a_name_that_only_begins_alike_is_exported(installed: Exported) -> None:

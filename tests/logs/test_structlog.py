@@ -272,6 +272,21 @@ def test_the_rate_limit_holds(exported: Exported, native: Printed) -> None:
     assert len(native().splitlines()) == 1
 
 
+def test_asynchronous_calls_are_named_by_the_module_of_their_caller(
+    exported: Exported, native: Printed
+) -> None:
+    exported.install(log_format="off")
+
+    async def main() -> None:
+        await structlog.get_logger().awarning("from main")
+
+    asyncio.run(main())
+    (record,) = [r for r in exported.records if r.log_record.body == "from main"]
+    assert record.instrumentation_scope is not None
+    assert record.instrumentation_scope.name == __name__
+    assert (record.log_record.attributes or {})["code.function.name"] == "main"
+
+
 def test_asynchronous_calls_have_the_trace_of_their_caller(exported: Exported) -> None:
     on_logging(structlog.processors.JSONRenderer())
     exported.install(log_format="off")
