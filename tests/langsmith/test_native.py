@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import product
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.langsmith.apps.graph import TREE, USAGE
 from tests.langsmith.stand_in import StandIn
 from tests.processes import python
 
-HYBRID = {"LANGSMITH_OTEL_ENABLED": "true"}
+FLAGS = ("false", "true")
 OUR_SPANS = {
     "question": "invoke_workflow question",
     "researcher": "invoke_agent researcher",
@@ -24,21 +26,36 @@ OUR_SPANS = {
 }
 THEIR_RUNS = {"LangGraph", "find", "retrieve", "clean", "answer", "GenericFakeChatModel"}
 
+# Every combination of what langsmith's client reads, and how it then records runs.
+MODES = ("", "langsmith", "hybrid", "otel")
+MATRIX = {
+    f"{tracing}-{enabled}-{only}-{mode}": {
+        "INSTRUMENTED": "1",
+        "LANGSMITH_TRACING": tracing,
+        "LANGSMITH_OTEL_ENABLED": enabled,
+        "LANGSMITH_OTEL_ONLY": only,
+        "LANGSMITH_TRACING_MODE": mode,
+    }
+    for tracing, enabled, only, mode in product(("true", "false"), FLAGS, FLAGS, MODES)
+}
+OFF = [name for name in MATRIX if name.startswith("false")]
+AS_SPANS = [name for name in MATRIX if re.fullmatch("true-.*-otel|true-.*-true-", name)]
+AS_RUNS = [name for name in MATRIX if name not in OFF and name not in AS_SPANS]
+HYBRID = "true-true-false-"
+
 # By name, the variables of one run of the application.
 SCENES: dict[str, dict[str, str]] = {
+    **MATRIX,
     "plain": {},
-    "instrumented": {"INSTRUMENTED": "1"},
-    "hybrid": {"INSTRUMENTED": "1", **HYBRID},
-    "otel": {"INSTRUMENTED": "1", **HYBRID, "LANGSMITH_OTEL_ONLY": "true"},
-    "mode": {"LANGSMITH_TRACING_MODE": "langsmith", **HYBRID},
     "stamp": {"OTELKIT_LANGSMITH": "stamp", "LANGSMITH_TRACING": "false"},
     # Its client makes a tracer provider, which is the process's from then on.
-    "late": {"LATE": "1", **HYBRID, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "",
+    "late": {"LATE": "1", "LANGSMITH_OTEL_ENABLED": "true",
+             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "",
              "OTEL_TRACES_EXPORTER": "none"},
     "models": {},
 }  # fmt: skip
 PROCESSES = {
-    "graph": (("plain", "instrumented", "hybrid", "otel", "mode", "stamp"), ("late",)),
+    "graph": (("plain", "stamp", *MATRIX), ("late",)),
     "models": (("models",),),
 }
 
@@ -98,10 +115,26 @@ def _by_setup(stderr: str) -> list[list[str]]:
     return parts[:-1]
 
 
-@pytest.mark.parametrize("scene", ["plain", "instrumented", "hybrid", "mode"])
+@pytest.mark.parametrize("scene", ["plain", *AS_RUNS])
 def test_spans_and_runs_are_one_tree(done: dict[str, Done], scene: str) -> None:
     done[scene].langsmith.check()
     assert done[scene].langsmith.tree() == TREE
+
+
+@pytest.mark.parametrize("scene", AS_SPANS)
+def test_all_runs_come_as_spans_where_langsmith_sends_none(
+    done: dict[str, Done], scene: str
+) -> None:
+    done[scene].langsmith.check()
+    runs = done[scene].langsmith.runs()
+    assert Counter(run.name for run in runs) == Counter([*OUR_SPANS, *THEIR_RUNS])
+    assert {run.way for run in runs} == {"otlp"}
+
+
+@pytest.mark.parametrize("scene", OFF)
+def test_without_tracing_there_are_spans_and_no_runs(done: dict[str, Done], scene: str) -> None:
+    assert done[scene].langsmith.taken == []
+    assert Counter(done[scene].spans) == Counter([*OUR_SPANS.values(), "invoke_workflow LangGraph"])
 
 
 def test_runs_inside_of_a_span_carry_its_trace(done: dict[str, Done]) -> None:
@@ -118,14 +151,15 @@ def test_runs_inside_of_a_span_carry_its_trace(done: dict[str, Done]) -> None:
 def test_the_official_instrumentation_shows_the_graph_in_the_trace_backend(
     done: dict[str, Done],
 ) -> None:
-    assert "invoke_workflow LangGraph" in done["instrumented"].spans
+    for scene in MATRIX:
+        assert done[scene].spans.count("invoke_workflow LangGraph") == 1
     assert "invoke_workflow LangGraph" not in done["plain"].spans
 
 
 def test_a_run_that_is_a_span_too_is_there_once(done: dict[str, Done]) -> None:
-    names = Counter(run.name for run in done["hybrid"].langsmith.taken)
+    names = Counter(run.name for run in done[HYBRID].langsmith.taken)
     assert names == Counter([*OUR_SPANS, *THEIR_RUNS])
-    assert set(done["hybrid"].spans) >= THEIR_RUNS
+    assert set(done[HYBRID].spans) >= THEIR_RUNS
 
 
 def test_otelkit_sends_none_where_langsmiths_provider_sends_all(done: dict[str, Done]) -> None:
@@ -133,29 +167,23 @@ def test_otelkit_sends_none_where_langsmiths_provider_sends_all(done: dict[str, 
     assert Counter(run.name for run in runs) == Counter([*OUR_SPANS.values(), *THEIR_RUNS])
 
 
-def test_all_runs_come_as_spans_where_langsmith_sends_none(done: dict[str, Done]) -> None:
-    done["otel"].langsmith.check()
-    runs = done["otel"].langsmith.runs()
-    assert Counter(run.name for run in runs) == Counter([*OUR_SPANS, *THEIR_RUNS])
-    assert {run.way for run in runs} == {"otlp"}
-
-
-@pytest.mark.parametrize(
-    ("scene", "said"),
-    [
-        ("plain", []),
-        ("mode", []),
-        ("hybrid", ["LANGSMITH_OTEL_ENABLED is not supported"]),
-        ("otel", ["LANGSMITH_OTEL_ONLY is not supported"]),
-        ("late", ["LANGSMITH_OTEL_ENABLED is not supported", "call setup() first"]),
-    ],
-)
-def test_unsupported_combinations_are_named(
-    done: dict[str, Done], scene: str, said: list[str]
+@pytest.mark.parametrize("scene", ["plain", *MATRIX])
+def test_unsupported_combinations_and_no_others_are_named(
+    done: dict[str, Done], scene: str
 ) -> None:
-    warnings = done[scene].warnings
-    assert len(warnings) == len(said), warnings
-    assert all(text in warning for text, warning in zip(said, warnings, strict=True))
+    supported = scene == "plain" or scene in OFF or re.search("-langsmith|-false-false-$", scene)
+    texts = [] if supported else ["is not supported beside otelkit"]
+    _assert_said(done[scene].warnings, texts)
+
+
+def test_a_provider_that_came_first_is_named(done: dict[str, Done]) -> None:
+    texts = ["LANGSMITH_OTEL_ENABLED is not supported", "call setup() first"]
+    _assert_said(done["late"].warnings, texts)
+
+
+def _assert_said(warnings: list[str], texts: list[str]) -> None:
+    assert len(warnings) == len(texts), warnings
+    assert all(text in warning for text, warning in zip(texts, warnings, strict=True))
 
 
 def test_without_its_tracing_langsmith_is_not_woken(done: dict[str, Done]) -> None:
