@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from opentelemetry import context as otel_context
@@ -19,7 +20,8 @@ from opentelemetry.util.types import AttributeValue
 from otelkit import instruments, pricing, semconv
 from otelkit.context import Scope, bound, scope
 from otelkit.decorators._call import note_failure
-from otelkit.usage import Usage
+from otelkit.decorators._llm_reply import Counted, beyond
+from otelkit.usage import Reply, Usage
 
 _OWN = "otelkit"
 _OPERATIONS = ("chat", "text_completion", "generate_content", "embeddings")
@@ -70,14 +72,18 @@ _NAMES = _Names(
 
 _TIERS = ("openai.response.service_tier", "gen_ai.openai.response.service_tier")
 
-_scopes: dict[int, Scope] = {}
+_USAGE_PREFIXES = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "llm.cost.")
+
+# Every open span by its id: itself, whose it is, and what LLM spans inside it have counted.
+_Open = tuple[ReadableSpan, Scope, list[Counted]]
+_open: dict[int, _Open] = {}
 _lock = threading.Lock()
 
 
 def _forget() -> None:
     global _lock
     _lock = threading.Lock()  # the fork may have copied a held one
-    _scopes.clear()
+    _open.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -110,33 +116,53 @@ def _start(span: Span, parent_context: Context | None) -> None:
     values = bound(context)
     if values:
         span.set_attributes(values)
-    around = scope(context)
-    own = span.instrumentation_scope is not None and span.instrumentation_scope.name == _OWN
-    if around != Scope() and not own:
-        with _lock:
-            _scopes[span.get_span_context().span_id] = around
-            if len(_scopes) > _OPEN_AT_MOST:
-                del _scopes[next(iter(_scopes))]
+    _open[span.get_span_context().span_id] = (span, scope(context), [])
+    if len(_open) > _OPEN_AT_MOST:
+        with _lock, suppress(RuntimeError):  # another thread may open a span just now
+            _open.pop(next(iter(_open)), None)
 
 
 def _finish(span: ReadableSpan) -> ReadableSpan:
-    context = span.context
-    around = _scopes.pop(context.span_id, Scope()) if _scopes and context else Scope()
+    opened = _open.pop(span.context.span_id, None) if span.context else None
     attributes = span.attributes or {}
-    if (
-        span.instrumentation_scope is None
-        or span.instrumentation_scope.name == _OWN
-        or not _is_llm_call(attributes)
-    ):
+    if not _is_llm_call(attributes):
         return span
     used = _usage(attributes)
     if used is None:
         return span
-    if around.llm is not None:
-        reply_id = attributes.get(semconv.RESPONSE_ID)
-        around.llm.inner.add(reply_id if isinstance(reply_id, str) else None)  # counted here
-    more = _count(attributes, used, around)
+    around, inside = opened[1:] if opened else (Scope(), [])
+    reply = Reply(used, id=_text(attributes.get(semconv.RESPONSE_ID)))
+    if _is_own(span):
+        _count_inside(span, (reply.id, used))
+        return span
+    left = beyond(reply, inside) if inside else used
+    more: dict[str, AttributeValue] = {}
+    if left is not None:
+        _count_inside(span, (reply.id, left))
+        if around.llm is not None:
+            around.llm.count_inside((reply.id, left))
+        more = _count(attributes, left, around)
+    if left is not used:  # the rest is on spans inside, and counted there
+        attributes = {k: v for k, v in attributes.items() if not k.startswith(_USAGE_PREFIXES)}
     return _copy(span, {**attributes, **more})
+
+
+def _count_inside(span: ReadableSpan, counted: Counted) -> None:
+    """Note what ``span`` has counted on the LLM spans of other libraries that it is inside of."""
+    parent = span.parent
+    while parent is not None and (opened := _open.get(parent.span_id)):
+        above, _, inside = opened
+        if not _is_own(above) and _is_llm_call(above.attributes or {}):
+            inside.append(counted)
+        parent = above.parent
+
+
+def _is_own(span: ReadableSpan) -> bool:
+    return span.instrumentation_scope is not None and span.instrumentation_scope.name == _OWN
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _is_llm_call(attributes: Mapping[str, Any]) -> bool:

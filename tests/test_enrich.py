@@ -168,10 +168,10 @@ def test_a_copy_is_the_span_but_for_its_attributes():
 
 def test_spans_that_never_end_do_not_add_up(monkeypatch):
     monkeypatch.setattr(enrich, "_OPEN_AT_MOST", 3)
-    monkeypatch.setattr(enrich, "_scopes", {})
+    monkeypatch.setattr(enrich, "_open", {})
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("theirs")
     inside = with_scope(Scope(workflow="flow"), Context())
     spans = [tracer.start_span("open") for _ in range(10)]
     for span in spans:
         enrich.start(span, inside)
-    assert list(enrich._scopes) == [span.context.span_id for span in spans[-3:]]
+    assert list(enrich._open) == [span.context.span_id for span in spans[-3:]]

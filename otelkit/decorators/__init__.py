@@ -26,7 +26,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otelkit import semconv
 from otelkit.context import scope
-from otelkit.decorators._call import Operation, configure, present
+from otelkit.decorators._call import Operation, configure, prepare, present
 from otelkit.decorators._llm_call import LlmCall
 from otelkit.decorators._llm_operation import LlmOperation
 from otelkit.decorators._traced import Target, Traced
@@ -34,6 +34,7 @@ from otelkit.errors import ConfigError
 
 __all__ = [
     "configure",
+    "prepare",
     "record_usage",
     "traced",
     "traced_agent",

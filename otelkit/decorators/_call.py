@@ -66,6 +66,15 @@ def configure(settings: Settings, *, sampler_follows_parent: bool = False) -> No
     _content.configure(settings)
 
 
+def prepare() -> None:
+    """Make the instruments, for which the first call would have to wait during a collection.
+
+    The SDK takes no observable instrument while it calls those that it has: a callback of the
+    application's that hangs would make whoever comes with the next one hang, too.
+    """
+    _wake()
+
+
 def _wake() -> bool:
     """Whether somebody installed a provider by now; the API's own do nothing."""
     if state.looked and _nothing_new():

@@ -122,6 +122,17 @@ def write_output(span: Span, mode: str, side: Side, result: Any) -> None:
         _write(span, side, capture.encode(result, max_bytes=max_bytes, redact=mode == "redacted"))
 
 
+def encode_messages(messages: Any, mode: str) -> str | None:
+    """``messages`` as the conventions' JSON, within the budget; None if they are none."""
+    return capture.encode_messages(messages, max_bytes=max_bytes, redact=mode == "redacted")
+
+
+def encode_system(system: Any, mode: str) -> str:
+    """System instructions as the conventions' JSON: a list of parts."""
+    parts = [{"type": "text", "content": system}] if isinstance(system, str) else system
+    return capture.encode(parts, max_bytes=max_bytes, redact=mode == "redacted").text
+
+
 def _describe(span: Span, side: Side, value: Any) -> None:
     name, length = capture.describe(value)
     if length is None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
-from otelkit import capture, instruments, pricing, semconv, usage
+from otelkit import instruments, pricing, semconv, usage
 from otelkit._recorder import record
 from otelkit.context import Scope, with_scope
 from otelkit.decorators import _content, _genai
 from otelkit.decorators._call import Call, note_failure
-from otelkit.decorators._llm_reply import NOTHING, added, attributes, merged
+from otelkit.decorators._llm_reply import NOTHING, Counted, added, attributes, beyond, merged
 from otelkit.decorators._recorded import Recorded, is_stream
 from otelkit.usage import Reply, Stream, Usage
 from otelkit.usage._fields import amount, tokens
@@ -36,13 +36,13 @@ class LlmCall(Call):
     __slots__ = (
         "_cost",
         "_first_chunk",
+        "_inside",
         "_model",
         "_recorded",
         "_reply",
         "_response",
         "_shared",
         "_stream",
-        "inner",
     )
 
     operation: LlmOperation
@@ -63,7 +63,7 @@ class LlmCall(Call):
         self._stream: Stream | None = None
         self._recorded: list[Recorded] = []
         self._first_chunk: float | None = None
-        self.inner: set[str | None] = set()  # ids of the replies counted by LLM spans inside
+        self._inside: list[Counted] = []  # by LLM spans inside
         context, self._shared = _genai.share(context)
         super().__init__(
             operation, span, with_scope(Scope(around.workflow, around.agent, self), context), around
@@ -150,18 +150,6 @@ class LlmCall(Call):
                 note_failure()
         return super().succeed(result)
 
-    def encode_messages(self, messages: Any) -> str | None:
-        """``messages`` as the conventions' JSON, within the budget; None if they are none."""
-        return capture.encode_messages(
-            messages, max_bytes=_content.max_bytes, redact=self.capture == "redacted"
-        )
-
-    def encode_system(self, system: Any) -> str:
-        """System instructions as the conventions' JSON: a list of parts."""
-        parts = [{"type": "text", "content": system}] if isinstance(system, str) else system
-        redact = self.capture == "redacted"
-        return capture.encode(parts, max_bytes=_content.max_bytes, redact=redact).text
-
     def add(self, reply: Reply | None) -> None:
         """Take over what one of the call's responses says."""
         if reply is not None:
@@ -176,11 +164,19 @@ class LlmCall(Call):
             said = usage.messages(self._response)
         if said is None and isinstance(result, str):
             said = [{"role": "assistant", "content": result}]
-        encoded = self.encode_messages(said)
+        encoded = _content.encode_messages(said, self.capture)
         if encoded is None:
             super()._write_output(result)
         else:
             self.span.set_attribute(semconv.OUTPUT_MESSAGES, encoded)
+
+    def count_inside(self, counted: Counted) -> None:
+        """Note what an LLM span inside has counted; it is not this call's, nor of those around."""
+        call: LlmCall | None = self
+        while call is not None:
+            if not call._finished:
+                call._inside.append(counted)
+            call = call._around.llm
 
     def _known(self) -> Reply:
         """What all sources together say; an instrumented client saw every response."""
@@ -201,10 +197,10 @@ class LlmCall(Call):
         reply = self._known()
         if self._first_chunk is None:
             self._first_chunk = _genai.time_to_first_chunk(self._shared)
+        if self._inside:
+            reply = reply._replace(usage=beyond(reply, self._inside))
         if reply.usage is not None and self._around.llm is not None:
-            self._around.llm.inner.add(reply.id)
-        if self.inner and (reply.id is None or reply.id in self.inner):
-            reply = reply._replace(usage=None)  # it is on a span inside, and counted there
+            self._around.llm.count_inside((reply.id, reply.usage))
         self._reply = reply
         self._cost = self._price(reply)
         if self.span.is_recording():
@@ -245,6 +241,6 @@ class LlmCall(Call):
     def _finish(self, outcome: str, error_type: str | None = None) -> None:
         super()._finish(outcome, error_type)
         self._response = self._stream = None
-        self._recorded = []
+        self._recorded, self._inside = [], []
         # The context knows this call as its scope's: kept, only the garbage collector would end it.
         self.context = NO_CONTEXT

@@ -12,6 +12,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otelkit import instruments, pricing, semconv
 from otelkit.context import Scope, scope
+from otelkit.decorators import _content
 from otelkit.decorators._call import Operation, present, remember, state
 from otelkit.decorators._llm_call import LlmCall
 from otelkit.decorators._untraced import UntracedLlmCall
@@ -122,14 +123,16 @@ class LlmOperation(Operation):
             self.write_input(call, args, kwargs)
             return
         sent = next((given[n] for n in _MESSAGE_ARGUMENTS if given.get(n) is not None), None)
-        messages = call.encode_messages(sent)
+        messages = _content.encode_messages(sent, call.capture)
         if messages is None:
             self.write_input(call, args, kwargs)
         else:
             call.span.set_attribute(semconv.INPUT_MESSAGES, messages)
         system = next((given[n] for n in _SYSTEM_ARGUMENTS if given.get(n) is not None), None)
         if system is not None:
-            call.span.set_attribute(semconv.SYSTEM_INSTRUCTIONS, call.encode_system(system))
+            call.span.set_attribute(
+                semconv.SYSTEM_INSTRUCTIONS, _content.encode_system(system, call.capture)
+            )
 
     def series(
         self, around: Scope, model: str | None, reply: Reply, outcome: str, error_type: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from opentelemetry.util.types import AttributeValue
@@ -9,6 +10,8 @@ from opentelemetry.util.types import AttributeValue
 from otelkit import semconv
 from otelkit.pricing import Cost
 from otelkit.usage import Reply, Usage
+
+Counted = tuple["str | None", Usage]  # the response's id, and what was counted of it
 
 NOTHING = Reply()
 _COUNTS = tuple(name for name in Usage._fields if name != "cost")
@@ -39,6 +42,22 @@ def _sum(first: Usage | None, second: Usage | None) -> Usage | None:
     counts = {name: getattr(first, name) + getattr(second, name) for name in _COUNTS}
     costs = [one.cost for one in (first, second) if one.cost is not None]
     return Usage(**counts, cost=sum(costs) if costs else None)
+
+
+def beyond(reply: Reply, inside: Iterable[Counted]) -> Usage | None:
+    """What of a reply's usage the LLM spans inside its call have not counted already.
+
+    Several libraries may trace one request, each with a span. Ids of responses tell whether it is
+    the same one; where one of the two has none, it is taken for the same.
+    """
+    used = reply.usage
+    for counted_id, counted in inside:
+        if used is None or (reply.id is not None and counted_id == reply.id):
+            return None
+        if reply.id is None or counted_id is None:
+            left = [max(0, getattr(used, name) - getattr(counted, name)) for name in _COUNTS]
+            used = Usage(**dict(zip(_COUNTS, left, strict=True))) if any(left) else None
+    return used
 
 
 def attributes(reply: Reply, cost: Cost | None) -> dict[str, AttributeValue]:

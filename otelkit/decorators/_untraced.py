@@ -21,7 +21,7 @@ class UntracedLlmCall(LlmCall):
         self.operation = operation
         self.span = INVALID_SPAN
         self.context = NO_CONTEXT
-        self.inner = set()
+        self._inside = []
         self._around = Scope()
         self._token = None
         self._finished = True

@@ -318,7 +318,6 @@ class TestRecording:
         call.chunk("text")
         call.fail(ValueError())
         assert call.succeed("result") == "result"
-        assert call.encode_messages([{"role": "user", "content": "x"}])
 
 
 class TestRequest:
