@@ -306,9 +306,10 @@ class Webhook(_HttpDestination):
         self.alerts += json.loads(body)["alerts"]
         return 200, b""
 
-    def names(self, status: str = "firing") -> set[str]:
-        found = [alert for alert in list(self.alerts) if alert["status"] == status]
-        return {alert["labels"]["alertname"] for alert in found}
+    def names(self, status: str = "firing", **labels: str) -> set[str]:
+        """Alerts of this status that came with these labels."""
+        found = [alert["labels"] for alert in list(self.alerts) if alert["status"] == status]
+        return {has["alertname"] for has in found if labels.items() <= has.items()}
 
 
 class Refusing(_HttpDestination):

@@ -21,17 +21,23 @@ _SLOW = {"SlowResponses": "> 5", "LLMSlow": "> 30"}
 def collector() -> dict[str, Any]:
     """Changes of the collector's configuration."""
     flush = {"metrics_flush_interval": "1s"}
-    filesystem = {"exclude_fs_types": {"fs_types": ["overlay"], "match_type": "strict"}}
+    # A small file system in memory is the disk that is full.
+    filesystem = {
+        "include_virtual_filesystems": True,
+        "include_fs_types": {"fs_types": ["tmpfs"], "match_type": "strict"},
+        "include_mount_points": {"mount_points": [".*/disk"], "match_type": "regexp"},
+        "exclude_fs_types": {"fs_types": ["none"], "match_type": "strict"},
+    }
     return {
         "receivers": {
             "host_metrics": {
                 "collection_interval": "1s",
-                "scrapers": {"filesystem": filesystem},  # a small tmpfs is the disk that is full
+                "scrapers": {"filesystem": filesystem},
             }
         },
         "connectors": {"span_metrics": flush, "service_graph": {**flush, "store": {"ttl": "1s"}}},
         "exporters": {
-            "prometheus": {"metric_expiration": "9s"},
+            "prometheus": {"metric_expiration": "15s"},  # a busy machine may be late by seconds
             "otlp_grpc/jaeger": {"retry_on_failure": {"max_interval": "1s"}},
         },
     }

@@ -170,6 +170,7 @@ class Collector(Program):
                 "HOST_NAME": "machine",
                 "JAEGER_ENDPOINT": "127.0.0.1:9",
                 "LOKI_ENDPOINT": "http://127.0.0.1:9",
+                "HOST_PROC_MOUNTINFO": "/proc/self/mountinfo" if disk else "",
                 **(env or {}),
             },
         )

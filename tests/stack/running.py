@@ -60,6 +60,10 @@ class Running:
         found = self.query(expr)
         return found[0][1] if found else 0.0
 
+    def total(self, metric: str) -> float:
+        """The sum of a counter's series, those of processes that have ended among them."""
+        return self.value(f"sum(last_over_time({metric}[10m]))")
+
     def exemplars(self, expr: str) -> set[str]:
         """The trace ids of exemplars."""
         data = self._api("query_exemplars", query=expr, start="0", end="99999999999")
@@ -252,8 +256,11 @@ def settle(made: Running, seconds: float = 90) -> None:
 
     def arrived() -> bool:
         spans = made.collector.own("otelcol_receiver_accepted_spans")
-        calls = made.value("sum(traces_span_metrics_calls_total)")
-        return len(made.jaeger.spans) == spans == calls
+        chats = sum(span.name.startswith("chat ") for span in list(made.jaeger.spans))
+        return (
+            len(made.jaeger.spans) == spans == made.total("traces_span_metrics_calls_total")
+            and made.total("gen_ai_client_operation_duration_seconds_count") == chats
+        )
 
     until(quiet, seconds, "no further span comes")
     until(arrived, seconds, "all spans have arrived and were counted")

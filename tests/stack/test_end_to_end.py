@@ -106,6 +106,16 @@ def test_every_span_is_counted_in_prometheus(loaded: Running) -> None:
     assert {labels["span_name"]: value for labels, value in counted} == by_name
 
 
+def test_metrics_of_spans_say_whose_they_are_as_others_do(loaded: Running) -> None:
+    def owners(metric: str) -> set[tuple[str, str, str]]:
+        by = ("job", "instance", "deployment_environment_name")
+        found = loaded.query(f"count by ({','.join(by)}) (last_over_time({metric}[10m]))")
+        return {tuple(labels.get(one, "") for one in by) for labels, _ in found}
+
+    assert len(owners("traces_span_metrics_calls_total")) == 2
+    assert owners("traces_span_metrics_calls_total") < owners("target_info")
+
+
 def test_every_request_is_counted_in_prometheus(loaded: Running) -> None:
     counted = loaded.query(
         "sum by (http_response_status_code) (http_server_request_duration_seconds_count)"
@@ -124,13 +134,13 @@ def test_calls_tokens_and_cost_are_those_of_the_spans(loaded: Running) -> None:
         return sum(float(one.get(attribute, 0)) for one in having)
 
     def tokens(kind: str) -> float:
-        return loaded.value(f'sum(otelkit_llm_tokens_total{{gen_ai_token_type="{kind}"}})')
+        return loaded.total(f'otelkit_llm_tokens_total{{gen_ai_token_type="{kind}"}}')
 
-    assert loaded.value("sum(gen_ai_client_operation_duration_seconds_count)") == len(calls) > 50
+    assert loaded.total("gen_ai_client_operation_duration_seconds_count") == len(calls) > 50
     assert tokens("input") == spans("gen_ai.usage.input_tokens") > 0
     assert tokens("output") == spans("gen_ai.usage.output_tokens") > 0
     assert tokens("cache_read") == spans("gen_ai.usage.cache_read.input_tokens")
-    cost = loaded.value("sum(otelkit_llm_cost_USD_total)")
+    cost = loaded.total("otelkit_llm_cost_USD_total")
     assert cost == pytest.approx(spans("gen_ai.usage.cost.amount"))
     assert cost > 0
 
@@ -139,7 +149,7 @@ def test_runs_of_workflows_agents_and_tools_are_those_of_the_spans(loaded: Runni
     names = Counter(span.name.split()[0] for span in loaded.jaeger.spans)
 
     for kind in ("invoke_workflow", "invoke_agent", "execute_tool"):
-        counted = loaded.value(f"sum(gen_ai_{kind}_duration_seconds_count)")
+        counted = loaded.total(f"gen_ai_{kind}_duration_seconds_count")
         assert counted == names[kind] > 0, kind
 
 
@@ -149,7 +159,8 @@ def test_every_metric_point_that_was_taken_is_on_the_page(loaded: Running) -> No
 
     assert refused == 0
     for name in ("otelkit_llm_tokens_total", "http_server_request_duration_seconds_count"):
-        assert total(page[name], job="codegen-service") == loaded.value(f"sum({name})")
+        here = total(page[name], job="codegen-service")
+        assert here == loaded.total(f'{name}{{job="codegen-service"}}') > 0
 
 
 def test_lines_and_spans_find_each_other(loaded: Running) -> None:

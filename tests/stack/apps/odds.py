@@ -1,11 +1,13 @@
 """A service that does what the example service never does, until its standard input is closed.
 
-A tool fails, a workflow does not end, one line is logged again and again, a component is unhealthy.
+A tool fails, a model is dear, a workflow does not end, one line is logged again and again, a
+component is unhealthy.
 Then it writes what became of its telemetry, as JSON.
 """
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import logging
@@ -19,17 +21,29 @@ log = logging.getLogger("odds")
 closed = threading.Event()
 
 
+@otelkit.health.check("edge", critical=False)
+def edge() -> None:
+    raise RuntimeError("it is blunt")
+
+
 @otelkit.traced_tool
 def saw() -> None:
-    raise RuntimeError("it is blunt")
+    raise RuntimeError("it does not cut")
+
+
+@otelkit.traced_llm(provider="openai", model="gpt-5-mini")
+def advice() -> None:
+    otelkit.record_usage(input_tokens=1000, output_tokens=100, cost=1.0)
 
 
 @otelkit.traced_agent("carpenter")
 def carpenter() -> None:
+    advice()
     try:
         saw()
     except RuntimeError:
-        log.warning("once more")
+        for _ in range(5):
+            log.error("once more")
 
 
 @otelkit.traced_workflow("table")
@@ -38,6 +52,7 @@ def table() -> None:
         carpenter()
 
 
+asyncio.run(otelkit.health.report())
 worker = threading.Thread(target=table)
 worker.start()
 sys.stdout.write("ready\n")
