@@ -36,7 +36,8 @@ _SECURITY = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_LINGER_SECONDS = 1.0
+_LINGER_SECONDS = 10.0
+_SILENT_SECONDS = 3.0
 
 
 def _static_files() -> dict[str, tuple[bytes, str]]:
@@ -166,11 +167,11 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _linger(self) -> None:
-        """Reads on for a moment: closing now would reset the connection and drop the answer."""
+        """Reads on while the client sends: closing would reset the connection before it reads."""
         deadline = time.monotonic() + _LINGER_SECONDS
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(_LINGER_SECONDS)
+            self.connection.settimeout(_SILENT_SECONDS)
             while time.monotonic() < deadline and self.rfile.read1(64 * 1024):
                 pass
 

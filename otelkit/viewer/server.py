@@ -120,7 +120,7 @@ class Viewer:
             self.store.close()
             raise ConfigError(
                 f"cannot listen on {host}:{port}: {error.strerror}; stop what listens there "
-                "(another viewer, a collector) or choose another port"
+                "(another viewer, a collector) or choose another port with --port"
             ) from error
         self.host = host
         self.port: int = self._server.server_address[1]

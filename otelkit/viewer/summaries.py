@@ -28,7 +28,7 @@ _GROUPS = """
 """
 # The root, or while it has not arrived the earliest span.
 _ROOT = """
-    SELECT name, service FROM spans WHERE trace_id = ?
+    SELECT name, service, body FROM spans WHERE trace_id = ?
     ORDER BY parent_id IS NOT NULL, start_ns LIMIT 1
 """
 # An instrumented client inside an instrumented call reports the same usage twice, as parent and
@@ -94,7 +94,7 @@ def services(connection: sqlite3.Connection) -> list[str]:
 
 def _summary(connection: sqlite3.Connection, row: tuple[str, int, int, int, int]) -> Record:
     trace_id, count, start, end, errors = row
-    name, service = connection.execute(_ROOT, (trace_id,)).fetchone()
+    name, service, root = connection.execute(_ROOT, (trace_id,)).fetchone()
     input_tokens, output_tokens, cost = connection.execute(_USAGE, (trace_id,)).fetchone()
     services_of_trace = connection.execute(
         "SELECT DISTINCT service FROM spans WHERE trace_id = ? ORDER BY service", (trace_id,)
@@ -102,6 +102,7 @@ def _summary(connection: sqlite3.Connection, row: tuple[str, int, int, int, int]
     return {
         "trace_id": trace_id,
         "name": name,
+        "detail": _detail(json.loads(root)),
         "service": service,
         "services": [name for (name,) in services_of_trace],
         "start_unix_nano": start,
@@ -113,6 +114,16 @@ def _summary(connection: sqlite3.Connection, row: tuple[str, int, int, int, int]
         "output_tokens": output_tokens or 0,
         "cost": cost,
     }
+
+
+def _detail(root: Record) -> str | None:
+    """What a request that no route has taken was for: its name is its method alone."""
+    attributes = root["attributes"]
+    path = attributes.get("url.path")
+    if root["kind"] != "SERVER" or path is None or "http.route" in attributes:
+        return None
+    status = attributes.get("http.response.status_code")
+    return f"{status} {path}" if status else str(path)
 
 
 def _containing(text: str) -> str:

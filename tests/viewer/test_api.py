@@ -44,6 +44,7 @@ def test_lists_traces_newest_first_with_their_sums(viewer: Viewer) -> None:
     assert newest == {
         "trace_id": TRACE,
         "name": "POST /orders",
+        "detail": None,
         "service": "shop",
         "services": ["payments", "shop"],
         "start_unix_nano": START,

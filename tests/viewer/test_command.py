@@ -79,7 +79,7 @@ def test_a_port_in_use_is_one_clear_line_and_exit_2() -> None:
     assert out == ""
     assert error.count("\n") == 1
     assert port in error
-    assert "choose another port" in error
+    assert "choose another port with --port" in error
 
 
 def test_a_file_that_is_no_database_is_one_clear_line_and_exit_2(tmp_path: Path) -> None:

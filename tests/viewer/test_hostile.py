@@ -211,6 +211,17 @@ def test_a_body_over_the_limit_is_413_although_it_is_still_being_sent(viewer: Vi
     assert still_works(viewer)
 
 
+def test_a_client_that_sends_on_for_a_while_reads_its_413(viewer: Viewer) -> None:
+    head = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((viewer.host, viewer.port), timeout=20) as client:
+        client.sendall(head + b"Content-Length: %d\r\n\r\n" % (2 * body.MAX_BYTES))
+        for _ in range(12):
+            client.sendall(bytes(1024))
+            threading.Event().wait(0.1)
+        answer = client.makefile("rb").readline()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
 HEAD = (
     b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     b"Content-Type: application/json\r\n"

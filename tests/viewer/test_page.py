@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -297,6 +298,62 @@ def test_logs_and_metrics_have_their_tabs(page: Page, viewer: Viewer) -> None:
     wait = page.locator("article", has_text="wait")
     expect(wait.locator(".value")).to_have_text("3 valuesmean 2 s")
     expect(wait.locator(".histogram i")).to_have_count(2)
+
+
+def orders_of(instance: str, seconds_ago: float, number: int) -> dict[str, Any]:
+    """The resource metrics of one instance of a service."""
+    resource = attributes({"service.name": "shop", "service.instance.id": instance})
+    time_ns = time.time_ns() - int(seconds_ago * 1e9)
+    points = [{"asInt": str(number), "timeUnixNano": str(time_ns)}]
+    metric = {"name": "orders", "sum": {"dataPoints": points}}
+    return {"resource": {"attributes": resource}, "scopeMetrics": [{"metrics": [metric]}]}
+
+
+def test_metrics_of_instances_that_have_ended_are_folded(page: Page, viewer: Viewer) -> None:
+    ended = [orders_of("a", 900, 1), orders_of("b", 600, 2)]
+    post(viewer, "metrics", {"resourceMetrics": [*ended, orders_of("c", 0, 3)]})
+    page.goto("/#/metrics")
+    values = page.locator("article .value")
+    expect(page.locator("article > .series .value")).to_have_text(["3"])
+    expect(values.last).not_to_be_visible()
+    page.get_by_text("2 series of 2 ended instances").click()
+    expect(values).to_have_text(["3", "1", "2"])
+    post(viewer, "metrics", {"resourceMetrics": [orders_of("c", 0, 4)]})
+    expect(values).to_have_text(["4", "1", "2"])
+    expect(values.last).to_be_visible()  # what was opened stays open
+
+
+def test_the_latest_instance_of_a_service_is_shown_though_it_has_ended(
+    page: Page, viewer: Viewer
+) -> None:
+    metrics = [orders_of("a", 900, 1), orders_of("b", 600, 2)]
+    post(viewer, "metrics", {"resourceMetrics": metrics})
+    page.goto("/#/metrics")
+    expect(page.locator("article > .series .value")).to_have_text(["2"])
+
+
+def test_a_request_without_a_route_is_named_by_its_path_and_status(
+    page: Page, viewer: Viewer
+) -> None:
+    lost = span(1, "GET", url__path="/nothing", http__response__status_code=404)
+    post(viewer, "traces", traces(lost | {"kind": 2}, service="front"))
+    page.goto("/")
+    expect(page.locator("a.row .what")).to_contain_text("GET404 /nothing")
+
+
+@pytest.mark.parametrize("path", ["/", f"/#/trace/{TRACE}", "/#/logs", "/#/metrics"])
+def test_a_narrow_window_shows_everything_without_scrolling_sideways(
+    page: Page, viewer: Viewer, path: str
+) -> None:
+    send_orders(viewer)
+    post(viewer, "metrics", {"resourceMetrics": [orders_of("a", 0, 1)]})
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto(path)
+    expect(page.locator("a.row, [role=treeitem], .log, article").first).to_be_visible()
+    overflow = "document.querySelector('main').scrollWidth - innerWidth"
+    assert page.evaluate(overflow) <= 0
+    if "trace" not in path:
+        expect(page.get_by_placeholder("/ to")).to_be_visible()
 
 
 def test_nothing_that_arrives_becomes_markup_or_runs(page: Page, viewer: Viewer) -> None:

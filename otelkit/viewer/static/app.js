@@ -65,8 +65,7 @@ function exactly(key, value, context) {
 
 function showStats({ spans, logs, metrics }) {
   const dropped = spans.dropped + logs.dropped + metrics.dropped;
-  const parts = [plural(spans.kept, "span"), plural(logs.kept, "log"), plural(metrics.kept, "series")
-    .replace(/seriess$/, "series")];
+  const parts = [plural(spans.kept, "span"), plural(logs.kept, "log"), plural(metrics.kept, "series")];
   if (dropped) parts.push(`${plural(dropped, "old item")} dropped`);
   document.getElementById("stats").textContent = parts.join(" · ");
 }

@@ -32,7 +32,7 @@ export function count(number) {
 }
 
 export function plural(number, noun) {
-  return `${count(number)} ${noun}${Number(number) === 1 ? "" : "s"}`;
+  return `${count(number)} ${noun}${Number(number) === 1 || noun.endsWith("s") ? "" : "s"}`;
 }
 
 export function tokens(input, output) {

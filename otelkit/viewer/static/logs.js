@@ -49,7 +49,8 @@ export function logsView() {
     }
   };
   const input = el("input", {
-    type: "search", placeholder: "Filter the latest logs", "aria-label": "Filter", input: show,
+    type: "search", placeholder: "/ to filter the latest logs", "aria-label": "Filter",
+    "aria-keyshortcuts": "/", input: show,
   });
   return {
     element: el("section", { class: "page" }, el("div", { class: "toolbar" }, input), list),

@@ -3,18 +3,26 @@
 import { el } from "./dom.js";
 import { duration, measured, plural } from "./format.js";
 
+// An instance that is silent for longer than two of the usual intervals between exports has ended.
+const SILENT_NS = 150e9;
+
+// Instruments whose ended instances somebody looks at; the list is drawn anew every time.
+const opened = new Set();
+
 export function metricsView() {
   const list = el("div", { class: "metrics" });
   const show = () => {
     const words = input.value.trim().toLowerCase();
     const found = points.filter((point) => JSON.stringify(point).toLowerCase().includes(words));
-    list.replaceChildren(...grouped(found).map(instrument));
+    const gone = ended(points);
+    list.replaceChildren(...grouped(found).map((group) => instrument(group, gone)));
     if (!found.length) {
       list.append(el("div", { class: "empty" }, el("h2", {}, points.length ? "No metric matches" : "No metrics yet")));
     }
   };
   const input = el("input", {
-    type: "search", placeholder: "Filter metrics", "aria-label": "Filter", input: show,
+    type: "search", placeholder: "/ to filter metrics", "aria-label": "Filter",
+    "aria-keyshortcuts": "/", input: show,
   });
   let points = [];
   return {
@@ -37,15 +45,43 @@ function grouped(points) {
   return [...groups.values()];
 }
 
-function instrument(points) {
+// The instances that have ended; of a service whose instances all have, the latest is not among them.
+function ended(points) {
+  const last = new Map();
+  const latest = new Map();
+  for (const point of points) {
+    const time = Number(point.time_unix_nano);
+    last.set(instanceOf(point), Math.max(time, last.get(instanceOf(point)) ?? 0));
+    latest.set(point.service, Math.max(time, latest.get(point.service) ?? 0));
+  }
+  const silent = Date.now() * 1e6 - SILENT_NS;
+  return (point) => {
+    const time = last.get(instanceOf(point));
+    return time < silent && time < latest.get(point.service);
+  };
+}
+
+function instanceOf(point) {
+  return `${point.service} ${point.resource["service.instance.id"]}`;
+}
+
+function instrument(points, gone) {
   const [{ name, unit, type, description, service, temporality }] = points;
-  const several = new Set(points.map((point) => point.resource["service.instance.id"])).size > 1;
+  const several = new Set(points.map(instanceOf)).size > 1;
+  const [old, live] = [points.filter(gone), points.filter((point) => !gone(point))];
+  const instances = new Set(old.map(instanceOf)).size;
   return el("article", { class: "card" },
     el("header", {}, el("h2", {}, name), unit && unit !== "1" ? el("span", { class: "unit" }, unit) : null,
       el("span", { class: "type" }, [type.replace("_", " "), temporality === "delta" ? "delta" : ""].join(" ")),
       el("small", {}, service)),
     description ? el("p", {}, description) : null,
-    points.map((point) => series(point, several)));
+    live.map((point) => series(point, several)),
+    old.length ? el("details", {
+      class: "folded",
+      open: opened.has(name),
+      toggle: ({ target }) => opened[target.open ? "add" : "delete"](name),
+    }, el("summary", {}, `${plural(old.length, "series")} of ${plural(instances, "ended instance")}`),
+    old.map((point) => series(point, true))) : null);
 }
 
 function series(point, several) {

@@ -45,8 +45,9 @@ function searchBox(refresh) {
   let timer = 0;
   const input = el("input", {
     type: "search",
-    placeholder: "Search names, attributes, errors, trace ids",
+    placeholder: "/ to search: names, attributes, errors, trace ids",
     "aria-label": "Search",
+    "aria-keyshortcuts": "/",
     spellcheck: "false",
     input: () => {
       filters.q = input.value.trim();
@@ -84,6 +85,7 @@ function traceRow(trace, longest) {
     el("span", { class: "what" },
       el("i", { class: trace.error_count ? "state error" : "state ok" }),
       el("b", {}, trace.name),
+      trace.detail ? el("span", { class: "detail-of" }, trace.detail) : null,
       el("small", {}, [trace.service, ...others].join(", ")),
       trace.error_count ? el("em", { class: "errors" }, plural(trace.error_count, "error")) : null),
     el("span", { class: "number", title: moment(trace.start_unix_nano) }, clock(trace.start_unix_nano)),
