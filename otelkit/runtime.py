@@ -143,7 +143,7 @@ def without_missing_extras(
 ) -> tuple[Settings, list[str]]:
     """gRPC where it is not installed: an argument raises, the environment gets HTTP instead."""
     over_grpc = [signal for signal in SIGNALS if settings.otlp(signal).protocol == "grpc"]
-    if not over_grpc or importlib.util.find_spec("grpc"):
+    if not over_grpc or importlib.util.find_spec("h2"):
         return settings, []
     missing = MissingExtraError("grpc", "OTLP over gRPC")
     if any(name.endswith("protocol") for name in given):

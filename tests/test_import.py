@@ -11,7 +11,7 @@ import otelkit
 
 PACKAGE = Path(otelkit.__file__).parent
 HEAVY = ("opentelemetry.sdk", "opentelemetry.exporter", "fastapi", "starlette", "sqlalchemy",
-         "pydantic", "genai_prices", "langsmith", "grpc", "requests", "wrapt")  # fmt: skip
+         "pydantic", "genai_prices", "langsmith", "h2", "requests", "wrapt")  # fmt: skip
 SDK_ROOMS = ("enrich.py", "export", "providers", "prometheus", "langsmith", "testing.py", "lean")
 
 

@@ -285,10 +285,10 @@ def test_grpc_without_its_extra_is_http_and_a_warning_and_an_error_as_an_argumen
     code = """
         import logging, sys, otelkit
         logging.basicConfig()
-        sys.modules["grpc"] = None
+        sys.modules["h2"] = None
         import importlib.util
         find = importlib.util.find_spec
-        importlib.util.find_spec = lambda name, *rest: None if name == "grpc" else find(name, *rest)
+        importlib.util.find_spec = lambda name, *rest: None if name == "h2" else find(name, *rest)
         try:
             otelkit.setup(protocol="grpc")
         except otelkit.MissingExtraError as error:

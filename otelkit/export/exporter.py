@@ -59,9 +59,3 @@ class Exporter(ABC):
 
     def reset(self) -> None:
         """Lets go of the connection: a forked child must not use its parent's."""
-
-    def hold(self) -> None:
-        """Lets no request be in flight until :meth:`release`, where a fork would break it."""
-
-    def release(self) -> None:
-        """Ends :meth:`hold`."""

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import base64
 import codecs
-import contextlib
 import http.client
-import importlib.util
 import io
-import os
 import socket
-import ssl
 import time
 import urllib.request
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from otelkit.export import sockets
+from otelkit.export.sockets import left
 
 # Looking up an address needs this codec, which Python imports at its first use. To fork a process
 # during that import leaves the child with an import lock that nobody will ever release.
@@ -61,8 +60,7 @@ class Client:
     ) -> None:
         self._url = urlsplit(url)
         self._headers = {**_authorization("authorization", self._url), **headers}
-        bundled = _bundled_authorities() if self._url.scheme == "https" else None
-        self._files = (certificate, bundled, client_certificate, client_key)
+        self._files = (certificate, client_certificate, client_key)
         self._proxy = _proxy(self._url)
         self._connection: http.client.HTTPConnection | None = None
 
@@ -75,15 +73,13 @@ class Client:
     def abort(self) -> None:
         """Ends a connection that another thread reads from: it then finds its end."""
         if (sock := self._socket()) is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+            sockets.abort(sock)
 
     def let_go(self) -> None:
         """Closes this process's hold on a connection that its parent goes on using."""
         sock, self._connection = self._socket(), None
         if sock is not None:
-            with contextlib.suppress(OSError):
-                os.close(sock.detach())
+            sockets.let_go(sock)
 
     def _socket(self) -> socket.socket | None:
         connection = self._connection
@@ -109,7 +105,7 @@ class Client:
         self, connection: http.client.HTTPConnection, body: bytes, deadline: float
     ) -> Response:
         try:
-            connection.sock.settimeout(_left(deadline))
+            connection.sock.settimeout(left(deadline))
             connection.response_class = _deadlined(deadline)
             connection.request("POST", self._target(), body, self._headers)
             answer = connection.getresponse()
@@ -134,22 +130,15 @@ class Client:
         if self._url.scheme == "http":
             connection = http.client.HTTPConnection(peer.hostname or "", peer.port or 80)
         else:
-            tls = _tls_context(*self._files)
+            tls = sockets.tls_context(*self._files)
             port = peer.port or (443 if peer is self._url else 80)
             connection = http.client.HTTPSConnection(peer.hostname or "", port, context=tls)
             if self._proxy:
                 headers = _authorization("proxy-authorization", self._proxy)
                 connection.set_tunnel(self._url.hostname or "", self._url.port or 443, headers)
-        connection.timeout = _left(deadline)
+        connection.timeout = left(deadline)
         connection.connect()
         return connection
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left
 
 
 def _host(url: SplitResult) -> str:
@@ -175,29 +164,6 @@ def _proxy(url: SplitResult) -> SplitResult | None:
     return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
 
 
-def _bundled_authorities() -> str | None:
-    """The file of ``certifi``, for systems that have no authorities of their own."""
-    if importlib.util.find_spec("certifi") is None:
-        return None
-    import certifi
-
-    return certifi.where()
-
-
-def _tls_context(
-    certificate: str | None,
-    bundled: str | None,
-    client_certificate: str | None,
-    client_key: str | None,
-) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=certificate)
-    if certificate is None and bundled is not None:
-        context.load_verify_locations(bundled)
-    if client_certificate:
-        context.load_cert_chain(client_certificate, client_key)
-    return context
-
-
 def _deadlined(deadline: float) -> Any:
     """A response class whose reads share one deadline."""
 
@@ -221,7 +187,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(_left(self._deadline))
+        self._sock.settimeout(left(self._deadline))
         count: int | None = self._raw.readinto(buffer)
         return count
 

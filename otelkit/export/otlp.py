@@ -33,6 +33,8 @@ from otelkit.export.split import LEAVES, count, halve
 from otelkit.settings import Otlp
 
 LARGEST_REQUEST = 4_000_000  # bytes; gRPC servers refuse more than 4 MiB unless told otherwise
+_LONGEST_QUOTE = 200  # characters
+_SHORTEST_SECRET = 8
 
 _ENCODE: dict[str, Callable[[Any], Message]] = {
     "traces": encode_spans,
@@ -64,6 +66,8 @@ class OtlpExporter(Exporter):
     def __init__(self, signal: str, destination: Otlp) -> None:
         self.endpoint = shown(destination.endpoint)
         self._signal = signal
+        words = " ".join(destination.headers.values()).split()
+        self._secrets = [word for word in words if len(word) >= _SHORTEST_SECRET]
         self._resource: Resource | None = None
 
     def speak_as(self, resource: Resource | None) -> None:
@@ -107,5 +111,13 @@ class OtlpExporter(Exporter):
         except DecodeError:
             return Answer("sent")
         rejected = getattr(partial, field)
-        error = f"refused {rejected}: {partial.error_message}" if rejected else ""
+        error = f"refused {rejected}: {self.quoted(partial.error_message)}" if rejected else ""
         return Answer("sent", error, rejected=rejected)
+
+    def quoted(self, text: str) -> str:
+        """What a server says, on one line and not too long, without the secrets it was sent."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[redacted]")
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[
+            :_LONGEST_QUOTE
+        ]

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from otelkit.export.exporter import Answer, Batch
 from otelkit.export.http_client import Client, Response
 from otelkit.export.otlp import OtlpExporter
+from otelkit.export.sockets import reason
 from otelkit.settings import Otlp
 
 RETRYABLE = frozenset({429, 502, 503, 504})  # all that the OTLP specification names
@@ -63,25 +64,18 @@ class OtlpHttpExporter(OtlpExporter):
         except http.client.HTTPException:
             return Answer("retry", "the answer is not HTTP; is the port right?")
         except OSError as error:
-            return Answer("retry", _plain(error))
+            return Answer("retry", reason(error))
         return self._understood(response)
 
     def _understood(self, response: Response) -> Answer:
         if 200 <= response.status < 300:
             return self.accepted(response.body)
-        error = f"answered {response.status} {response.reason}".strip()
+        error = f"answered {response.status} {self.quoted(response.reason)}".strip()
         if response.status == TOO_LARGE:
             return Answer("too_large", error)
         if response.status in RETRYABLE:
             return Answer("retry", error, _seconds(response.headers.get("retry-after")))
         return Answer("failed", error)
-
-
-def _plain(error: OSError) -> str:
-    """What went wrong in the words of the system, without addresses or numbers."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return error.strerror or str(error) or type(error).__name__
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -80,15 +80,11 @@ class Providers:
         return _logs.get_logger_provider() if self.state["logs"] != "off" else None
 
     def hold(self) -> None:
-        """Lets nothing be in work that a fork would break, until :meth:`release`."""
-        for queue in self.queues:
-            queue.exporter.hold()
+        """Lets no metrics be collected, which a fork would break, until :meth:`release`."""
         self._held = processors.collecting.acquire(timeout=LONGEST_COLLECTION)
 
     def release(self) -> None:
         """Ends :meth:`hold`."""
-        for queue in self.queues:
-            queue.exporter.release()
         if self._held:
             processors.collecting.release()
 
