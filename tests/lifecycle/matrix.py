@@ -86,7 +86,7 @@ class Row:
 def run(row: Row, environ: dict[str, str] | None = None) -> Outcome:
     """Runs one row against a receiver of its own."""
     with Receiver() as receiver, tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         given = {name: value.format(folder=folder) for name, value in row.environ.items()}
         process = Process(
             [part.format(port=port, folder=folder) for part in row.command],
@@ -121,7 +121,7 @@ def run(row: Row, environ: dict[str, str] | None = None) -> Outcome:
         )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
