@@ -7,7 +7,8 @@ Both live in OpenTelemetry's own context, so they travel wherever a span's conte
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from otelkit.decorators._llm_call import LlmCall
     from otelkit.settings import Settings
 
+_logger = logging.getLogger("otelkit")
 _SCOPE_KEY = create_key("otelkit-scope")
 _BOUND_KEY = create_key("otelkit-bound")
 _BAGGAGE_NAMES = (semconv.USER_ID, semconv.CONVERSATION_ID, semconv.REQUEST_ID, semconv.TAGS)
@@ -93,7 +95,7 @@ class bind:
         tags: Written as ``otelkit.tags``.
 
     Raises:
-        ConfigError: ``tags`` is a single string instead of a list of them.
+        ConfigError: ``tags`` is no list of texts, but one text, say, or a number.
     """
 
     def __init__(
@@ -102,17 +104,22 @@ class bind:
         user_id: str | None = None,
         session_id: str | None = None,
         request_id: str | None = None,
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = (),
     ) -> None:
         if isinstance(tags, str):
             raise ConfigError(f'bind(tags={tags!r}): expected a list, such as tags=["{tags}"]')
+        if isinstance(tags, bytes) or not isinstance(tags, (Iterable, type(None))):
+            raise ConfigError(
+                f"bind(tags=...) is of type {type(tags).__name__}: expected a list of texts"
+            )
         given = {
             semconv.USER_ID: user_id,
             semconv.CONVERSATION_ID: session_id,
             semconv.REQUEST_ID: request_id,
         }
-        self._values = {name: str(value) for name, value in given.items() if value is not None}
-        self._tags = tuple(str(tag) for tag in tags)
+        texts = ((name, _text(value)) for name, value in given.items())
+        self._values = {name: text for name, text in texts if text is not None}
+        self._tags = tuple(tag for tag in map(_text, _listed(tags)) if tag is not None)
         self._tokens: Entered[Token[Context]] = Entered()
 
     def _attach(self) -> Token[Context]:
@@ -148,6 +155,34 @@ class bind:
         trace: TracebackType | None,
     ) -> None:
         detach(self._tokens.pop())
+
+
+def valid(text: str) -> str:
+    """``text`` with lone surrogates escaped, which no exporter can send."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _listed(tags: Iterable[Any] | None) -> list[Any]:
+    try:
+        return list(tags or ())
+    except Exception as error:
+        _tell(error)
+        return []
+
+
+def _text(value: Any) -> str | None:
+    """``value`` as text; None where it has none to give."""
+    if value is None:
+        return None
+    try:
+        return valid(value if type(value) is str else str.__str__(str(value)))
+    except Exception as error:
+        _tell(error)
+        return None
+
+
+def _tell(error: Exception) -> None:
+    _logger.warning("otelkit: a value given to bind() is left out: %s", type(error).__name__)
 
 
 def attach(context: Context) -> Token[Context]:

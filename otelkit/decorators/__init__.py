@@ -26,6 +26,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otelkit import semconv
 from otelkit.context import scope
+from otelkit.decorators import _options
 from otelkit.decorators._call import Operation, configure, prepare, present
 from otelkit.decorators._llm_call import LlmCall
 from otelkit.decorators._llm_operation import LlmOperation
@@ -223,6 +224,7 @@ def traced_agent(
         span_name = f"{semconv.OPERATION_AGENT} {name}"
         return Operation("agent", name, span_name, present(own), capture=capture, span_kind=kind)
 
+    _options.text(id=id, description=description, version=version)
     return _traced(make, target, name, attributes, capture, method)
 
 
@@ -278,6 +280,8 @@ def traced_tool(
         span_name = f"{semconv.OPERATION_TOOL} {name}"
         return Operation("tool", name, span_name, present(own), capture=capture)
 
+    _options.one_of("type", type, ("function", "extension", "datastore"))
+    _options.text(description=description, call_id=call_id)
     return _traced(make, target, name, attributes, capture, method)
 
 
@@ -328,9 +332,9 @@ def traced_llm(
         method: As for :func:`traced_workflow`.
     """
     fixed_name = target if isinstance(target, str) else name
-    for option, given in (("provider", provider), ("model", model), ("operation", operation)):
-        if not isinstance(given, str) and (given is not None or option == "operation"):
-            raise ConfigError(f"{option}={given!r}: expected a string")
+    _options.text(provider=provider, model=model, operation=operation)
+    if operation is None:
+        raise ConfigError("operation is None: expected a string, such as 'chat'")
 
     def make(_: str) -> Operation:
         return LlmOperation(
@@ -412,13 +416,7 @@ def _traced(
     qualified: bool = False,
 ) -> Any:
     """Decorate ``target`` at once (bare), or give a decorator of that name."""
-    if capture not in (None, "off", "metadata", "redacted", "full"):
-        raise ConfigError(f"capture={capture!r}: expected off, metadata, redacted or full")
-    if attributes is not None and not isinstance(attributes, Mapping):
-        raise ConfigError(f"attributes={attributes!r}: expected a mapping of names to values")
-    for option, given in (("name", name), ("method", method)):
-        if given is not None and not isinstance(given, str):
-            raise ConfigError(f"{option}={given!r}: expected a string")
+    _options.check(attributes, capture, name=name, method=method)
     if target is None or isinstance(target, str):
         return Traced[Any](make, target or name, method, qualified=qualified)
     return Traced[Any](make, name, method, qualified=qualified)(target)

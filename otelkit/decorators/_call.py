@@ -147,7 +147,7 @@ class Operation:
         self.span_kind = span_kind
         self.attributes = dict(attributes)
         self.capture = capture
-        self.parameters = _content.Parameters((), False, "args", {})
+        self.parameters = _content.NO_PARAMETERS
         self.inherits_workflow = kind in ("stage", "agent", "tool", "llm")
         self.active_key = ((semconv.KIND, kind), (semconv.NAME, name))
         self._span_sets: dict[str, dict[str, AttributeValue]] = {}

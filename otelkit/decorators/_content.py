@@ -59,26 +59,70 @@ def configure(settings: Settings) -> None:
 class Parameters(NamedTuple):
     """What is known of a function's parameters before it is called."""
 
-    names: tuple[str, ...]  # positional ones, in order, without self or cls
-    skip_first: bool  # self or cls comes first
+    names: tuple[str, ...]  # positional ones, in order, without the object
+    receiver: str | None  # the first one, where it is the object: self or cls
+    owner: str | None  # the qualified name of the class, where the first one may be the object
     variadic: str  # the name of *args
     defaults: Mapping[str, Any]
 
 
-def parameters(function: Any) -> Parameters:
-    """The parameters of ``function``; none where it does not tell."""
+NO_PARAMETERS = Parameters((), None, None, "args", {})
+
+
+def parameters(function: Any, *, method: bool = False) -> Parameters:
+    """The parameters of ``function``; none where it does not tell.
+
+    Args:
+        function: Anything that can be called.
+        method: It was found in a class, so its first parameter is the object whatever its name.
+    """
     try:
         found = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        return Parameters((), False, "args", {})
+        return NO_PARAMETERS
     positional = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    skip_first = bool(positional) and positional[0] in ("self", "cls")
+    first = positional[0] if positional else None
+    receiver = first if method or first in ("self", "cls") else None
     return Parameters(
-        names=tuple(positional[skip_first:]),
-        skip_first=skip_first,
+        names=tuple(positional[receiver is not None :]),
+        receiver=receiver,
+        owner=_owner(function) if first and receiver is None else None,
         variadic=next((p.name for p in found if p.kind is p.VAR_POSITIONAL), "args"),
         defaults={p.name: p.default for p in found if p.default is not p.empty},
     )
+
+
+def _owner(function: Any) -> str | None:
+    """The class that a function was written in, which may be a static one of it."""
+    if not inspect.isfunction(function):
+        return None
+    owner = function.__qualname__.rpartition(".")[0]
+    return owner if owner and not owner.endswith("<locals>") else None
+
+
+def without_object(
+    known: Parameters, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[str, ...], tuple[Any, ...], Mapping[str, Any]]:
+    """Names of positional parameters, positional and keyword arguments, without self or cls."""
+    names, receiver = known.names, known.receiver
+    if known.owner is not None and args and _is_of(args[0], known.owner):
+        return names[1:], args[1:], kwargs
+    if receiver is None:
+        return names, args, kwargs
+    if receiver in kwargs:
+        return names, args, {name: value for name, value in kwargs.items() if name != receiver}
+    return names, args[1:], kwargs
+
+
+# Past the class's own class, which may answer with code of its own.
+_mro = type.__dict__["__mro__"].__get__
+_qualname = type.__dict__["__qualname__"].__get__
+
+
+def _is_of(value: Any, owner: str) -> bool:
+    kind = type(value)
+    classes = (*_mro(kind), *_mro(value)) if issubclass(kind, type) else _mro(kind)
+    return any(_qualname(one) == owner for one in classes)
 
 
 def write_input(
@@ -90,21 +134,20 @@ def write_input(
     kwargs: Mapping[str, Any],
 ) -> None:
     """Write a call's arguments on ``span``; a call without any writes nothing."""
-    given = args[1:] if known.skip_first else args
-    if not given and not kwargs:
+    names, args, kwargs = without_object(known, args, kwargs)
+    if not args and not kwargs:
         return
     if mode == "metadata":
-        values = (*given, *kwargs.values())
+        values = (*args, *kwargs.values())
         if len(values) == 1:
             _describe(span, side, values[0])
         else:
             span.set_attribute(side.type, ", ".join(capture.describe(value)[0] for value in values))
         return
     encoded = capture.encode_call(
-        known.names,
+        names,
         args,
         kwargs,
-        skip_first=known.skip_first,
         variadic=known.variadic,
         max_bytes=max_bytes,
         redact=mode == "redacted",

@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from otelkit import instruments, pricing, semconv
-from otelkit.context import Scope, scope
+from otelkit.context import Scope, scope, valid
 from otelkit.decorators import _content
 from otelkit.decorators._call import Operation, present, remember, state
 from otelkit.decorators._llm_call import LlmCall
@@ -28,6 +28,7 @@ _REQUEST_ARGUMENTS: dict[str, tuple[str, tuple[type, ...]]] = {
     "seed": (semconv.REQUEST_SEED, (int,)),
     "stream": (semconv.REQUEST_STREAM, (bool,)),
 }
+_INT64 = 2**63  # what OTLP can carry
 _MESSAGE_ARGUMENTS = ("messages", "input", "contents", "prompt")
 _SYSTEM_ARGUMENTS = ("system", "instructions", "system_instruction")
 
@@ -80,7 +81,7 @@ class LlmOperation(Operation):
         given = self._given(args, kwargs)
         model = self.model
         if given:
-            named = (given[m] for m in _MODEL_ARGUMENTS if type(given.get(m)) is str)
+            named = (valid(given[m]) for m in _MODEL_ARGUMENTS if type(given.get(m)) is str)
             model = next(named, model)
         name, attributes = self._start(model, around)
         if given and (request := _request_attributes(given)):
@@ -94,10 +95,10 @@ class LlmOperation(Operation):
 
     def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The call's arguments by name, defaults of the signature included."""
-        known = self.parameters
-        given = dict(known.defaults)
+        given = dict(self.parameters.defaults)
         if args:
-            given.update(zip(known.names, args[1:] if known.skip_first else args, strict=False))
+            names, args, kwargs = _content.without_object(self.parameters, args, kwargs)
+            given.update(zip(names, args, strict=False))
         given.update(kwargs)
         return given
 
@@ -168,6 +169,7 @@ def _request_attributes(given: Mapping[str, Any]) -> dict[str, AttributeValue]:
     found = {}
     for argument, (name, types) in _REQUEST_ARGUMENTS.items():
         # Exact types: a bool is no temperature, and a client's NOT_GIVEN marker is no number.
-        if argument in given and type(given[argument]) in types:
-            found[name] = given[argument]
+        value = given.get(argument)
+        if type(value) in types and (type(value) is not int or -_INT64 <= value < _INT64):
+            found[name] = value
     return found

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, Union, cast
 from opentelemetry.trace import Span
 
 from otelkit._entered import Entered
-from otelkit.decorators import _content
+from otelkit.decorators import _content, _most_derived
 from otelkit.decorators._call import Call, Operation
 from otelkit.decorators._llm_call import LlmCall
 from otelkit.decorators._wrap import wrap
@@ -51,23 +51,36 @@ class Traced(Generic[Given]):
             return cast("T", self._decorate_class(target))
         if not callable(target):
             raise ConfigError(f"cannot trace {type(target).__name__!r}: it is not callable")
-        operation = self._make(self._name or self._name_of(target))
-        operation.parameters = _content.parameters(target)
-        return cast("T", wrap(target, operation.begin))
+        return cast("T", wrap(target, self._of(target).begin))
+
+    def _of(self, function: Any, *, method: bool = False) -> Operation:
+        operation = self._make(self._name or self._name_of(function))
+        operation.parameters = _content.parameters(function, method=method)
+        return operation
 
     def _decorate_class(self, target: type) -> type:
-        candidates = [self._method] if self._method else ["run", "__call__"]
-        method = next((name for name in candidates if name in dir(target)), None)
-        if method is None:
-            wanted = " or ".join(str(name) for name in candidates)
-            raise ConfigError(f"{target.__name__} has no {wanted}; name a method with method=")
+        method, found = self._method_of(target)
         named = Traced[Given](self._make, self._name or target.__name__)
-        found = inspect.getattr_static(target, method)
-        traced: Any = named(found)
-        if not hasattr(type(found), "__get__"):
-            traced = staticmethod(traced)  # a partial, say: it was not bound, and must not be now
+        traced: Any
+        if inspect.isfunction(found):
+            operation = named._of(found, method=True)
+            traced = wrap(found, _most_derived.only(target, method, operation.begin))
+        else:
+            traced = named(found)
+            if not hasattr(type(found), "__get__"):
+                traced = staticmethod(traced)  # a partial, say: not bound before, and not now
         setattr(target, method, traced)
         return target
+
+    def _method_of(self, target: type) -> tuple[str, Any]:
+        """Name and function of what runs when an instance of ``target`` does its work."""
+        if self._method is not None and self._method not in dir(target):
+            raise ConfigError(f"method={self._method!r}: {target.__name__} has none of that name")
+        for name in [self._method] if self._method is not None else ["run", "__call__"]:
+            if name in dir(target):
+                return name, inspect.getattr_static(target, name)
+        remedy = "decorate its methods" if self._qualified else "name a method with method="
+        raise ConfigError(f"{target.__name__} has neither run nor __call__ to trace: {remedy}")
 
     def _name_of(self, target: Any) -> str:
         while isinstance(target, functools.partial):

@@ -17,15 +17,9 @@ def test_arguments_are_called_as_the_function_calls_them() -> None:
     assert shown((), (), {}) == {}
 
 
-def test_self_is_not_shown() -> None:
-    assert shown(("a",), (object(), 1), {}, skip_first=True) == {"a": 1}
-    assert shown((), (object(),), {}, skip_first=True) == {}
-    assert shown((), (), {}, skip_first=True) == {}
-
-
 def test_further_positional_arguments_stand_under_the_name_of_the_variadic_parameter() -> None:
     assert shown(("a",), (1, 2, 3), {"b": 4}) == {"a": 1, "args": [2, 3], "b": 4}
-    assert shown((), (0, 1, 2), {}, skip_first=True, variadic="parts") == {"parts": [1, 2]}
+    assert shown((), (1, 2), {}, variadic="parts") == {"parts": [1, 2]}
 
 
 def test_arguments_with_sensitive_names_are_hidden_unless_told_otherwise() -> None:

@@ -127,6 +127,33 @@ class TestBind:
         with otelkit.bind(user_id="u"), ThreadPoolExecutor(1) as pool:
             assert pool.submit(lambda: context.bound()["user.id"]).result() == "u"
 
+    @pytest.mark.parametrize("tags", [5, b"beta", object(), 1.5])
+    def test_tags_that_are_no_list_are_a_clear_error(self, tags):
+        with pytest.raises(otelkit.ConfigError, match="expected a list of texts"):
+            otelkit.bind(tags=tags)
+
+    def test_no_tags(self):
+        with otelkit.bind(tags=None, user_id="u"):
+            assert dict(context.bound()) == {"user.id": "u"}
+
+    def test_values_without_text_are_left_out_and_said(self, caplog):
+        class Hostile:
+            def __str__(self):
+                raise RuntimeError
+
+        def tags():
+            yield "a"
+            raise KeyError
+
+        with otelkit.bind(user_id=Hostile(), session_id=7, tags=["a", Hostile(), None, "\ud800"]):
+            assert dict(context.bound()) == {
+                "gen_ai.conversation.id": "7",
+                "otelkit.tags": ("a", "\\ud800"),
+            }
+        with otelkit.bind(tags=tags(), user_id=10**5000):
+            assert dict(context.bound()) == {}
+        assert "RuntimeError" in caplog.text
+
     def test_one_string_for_tags_is_a_clear_error(self):
         with pytest.raises(otelkit.ConfigError, match=r'tags=\["beta"\]'):
             otelkit.bind(tags="beta")

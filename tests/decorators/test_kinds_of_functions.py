@@ -215,7 +215,7 @@ class TestClasses:
 
     def test_a_class_without_the_method_is_a_clear_error(self):
         with pytest.raises(
-            otelkit.ConfigError, match="Empty has no run or __call__; name a method"
+            otelkit.ConfigError, match="Empty has neither run nor __call__ to trace: name a method"
         ):
             traced_agent(type("Empty", (), {}))
 
