@@ -16,6 +16,19 @@ Everything that `otelkit.setup()` reads from the environment, and the name of th
 the same (times are seconds there). Written by `make docs` out of `otelkit/settings.py`.
 
 """
+ALL_ENDS = """
+## Not read
+
+These belong to the specification or to the SDK, and change nothing:
+
+| Variable | Instead |
+|---|---|
+| `OTEL_BSP_EXPORT_TIMEOUT`, `OTEL_BLRP_EXPORT_TIMEOUT`, `OTEL_METRIC_EXPORT_TIMEOUT` | \
+`OTEL_EXPORTER_OTLP_TIMEOUT` bounds each request; what fails is tried again |
+| `OTEL_LOG_LEVEL` | `OTELKIT_LOG_LEVELS=otelkit=DEBUG,opentelemetry=DEBUG` |
+| `OTEL_EXPORTER_OTLP_INSECURE` | the scheme of the address: `http://` or `https://` |
+| `OTEL_EXPORTER_PROMETHEUS_PORT` | `OTELKIT_METRICS_PORT` |
+"""
 BEGIN, END = "<!-- variables: begin (written by make docs) -->", "<!-- variables: end -->"
 
 
@@ -43,9 +56,13 @@ def _shown(field: dataclasses.Field[Any]) -> str:
     if isinstance(value, tuple):
         return f"`{','.join(value)}`"
     if isinstance(value, float):
-        in_milliseconds = "milliseconds" in field.metadata["says"]
-        return f"`{value * 1000 if in_milliseconds else value:g}`"
+        return f"`{value * 1000 if field.metadata['milliseconds'] else value:g}`"
     return f"`{value}`"
+
+
+def everything() -> str:
+    """The page of all variables."""
+    return f"{ALL_BEGINS}{table()}\n{ALL_ENDS}"
 
 
 def rendered(text: str) -> str:
@@ -57,4 +74,4 @@ def rendered(text: str) -> str:
 
 if __name__ == "__main__":
     README.write_text(rendered(README.read_text()))
-    ALL.write_text(f"{ALL_BEGINS}{table()}\n")
+    ALL.write_text(everything())

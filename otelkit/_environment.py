@@ -79,7 +79,8 @@ def _given(
     except ValueError as error:
         result, used, why = {}, default(row), str(error)
     text = f"={environ[variable][:_SHOWN_AT_MOST]!r}" if not row.metadata["secret"] else ""
-    problems.append(_without_password(f"{variable}{text}: {why}; using {shown(used)} instead"))
+    using = f"{used * 1000:.0f} ms" if used and row.metadata["milliseconds"] else shown(used)
+    problems.append(_without_password(f"{variable}{text}: {why}; using {using} instead"))
     return result
 
 

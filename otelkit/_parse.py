@@ -73,11 +73,12 @@ def integer(low: int, high: int = 2**31 - 1) -> Callable[[Any], int]:
     return parse
 
 
-def number(low: float, high: float, *, above: bool = False) -> Callable[[Any], float]:
-    """A finite number from ``low`` (or above it) to ``high``."""
+def number(low: float, high: float, *, above: bool = False, of: str = "") -> Callable[[Any], float]:
+    """A finite number from ``low`` (or above it) to ``high``, of a unit that messages name."""
+    what = f"a number of {of}" if of else "a number"
 
     def parse(value: Any) -> float:
-        wrong = ValueError(f"expected a number {'above' if above else 'from'} {low:g} to {high:g}")
+        wrong = ValueError(f"expected {what} {'above' if above else 'from'} {low} to {high}")
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             raise wrong
         try:
@@ -94,8 +95,8 @@ def number(low: float, high: float, *, above: bool = False) -> Callable[[Any], f
 def milliseconds(value: Any) -> float:
     """Seconds: text is in milliseconds as the specification has it, a number is in seconds."""
     if isinstance(value, str):
-        return number(0, 86_400_000, above=True)(value) / 1000
-    return number(0, 86_400, above=True)(value)
+        return number(0, 86_400_000, above=True, of="milliseconds")(value) / 1000
+    return number(0, 86_400, above=True, of="seconds")(value)
 
 
 def otlp_timeout(value: Any) -> float:
@@ -194,6 +195,18 @@ def url(value: Any) -> str:
         valid = False
     if not valid:
         raise ValueError("expected an address such as http://localhost:4318")
+    return address
+
+
+def base_url(value: Any) -> str:
+    """As :func:`url`; the path of a signal is taken off, to which it would be added once more."""
+    address = url(value)
+    for signal in ("traces", "metrics", "logs"):
+        path = f"/v1/{signal}"
+        base = address.rstrip("/").removesuffix(path)
+        if address.rstrip("/").endswith(path):
+            own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+            raise Repaired(base, f"{path} is added to it; write {base}, or use {own} instead")
     return address
 
 

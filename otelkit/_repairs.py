@@ -10,8 +10,11 @@ import logging
 import os
 from importlib.metadata import entry_points
 
+from opentelemetry import trace
+
 from otelkit import _propagators
-from otelkit.settings import SIGNALS, Settings
+from otelkit._environment import variables
+from otelkit.settings import Settings
 from otelkit.spool import files
 
 _PROVIDERS = {
@@ -47,6 +50,7 @@ def repair(settings: Settings) -> list[str]:
             del os.environ[variable]  # Settings has said so
     return [
         *_providers(),
+        *_config_file(settings),
         *_propagators.problems,
         *_internal_metrics(),
         *_files(settings),
@@ -64,6 +68,19 @@ def _providers() -> list[str]:
     return problems
 
 
+def _config_file(settings: Settings) -> list[str]:
+    """A declarative configuration that nobody has made providers of: nothing is recorded."""
+    if not settings.config_file or settings.disabled:
+        return []
+    if not os.access(settings.config_file, os.R_OK):
+        why = "cannot be read"
+    elif isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        why = "nobody has made providers of it; start with opentelemetry-instrument, or unset it"
+    else:
+        return []
+    return [f"OTEL_CONFIG_FILE={settings.config_file!r}: {why}; nothing is recorded"]
+
+
 def _internal_metrics() -> list[str]:
     value = os.environ.get(_INTERNAL_METRICS)
     if value is None or value.strip().lower() in ("true", "false"):
@@ -75,19 +92,14 @@ def _internal_metrics() -> list[str]:
 def _files(settings: Settings) -> list[str]:
     """Certificates and keys that are named and not there: nothing will be sent without them."""
     named = {
-        file
-        for signal in SIGNALS
-        for file in (
-            settings.otlp(signal).certificate,
-            settings.otlp(signal).client_certificate,
-            settings.otlp(signal).client_key,
-        )
-        if file
+        row.metadata["variables"][0]: getattr(settings, row.name)
+        for row in variables(Settings)
+        if row.name.endswith(("certificate", "client_key"))
     }
     return [
-        f"{file!r}, a certificate or key for OTLP, cannot be read; nothing can be sent over TLS"
-        for file in sorted(named)
-        if not os.access(file, os.R_OK)
+        f"{variable}={file!r}: cannot be read; nothing can be sent over TLS"
+        for variable, file in named.items()
+        if file and not os.access(file, os.R_OK)
     ]
 
 

@@ -42,7 +42,7 @@ def configure(settings: Settings, given: Collection[str]) -> list[str]:
         except ConfigError as error:
             if "prices" in given:
                 raise
-            problems.append(f"OTELKIT_PRICES: {error}")
+            problems.append(f"OTELKIT_PRICES: {error}; using the shipped prices instead")
     return problems
 
 
@@ -101,6 +101,23 @@ def uninstall() -> None:
     prometheus.uninstall()
     health.uninstall()
     logs.uninstall()
+
+
+def check(app: Any, engine: Any) -> None:
+    """Raises what :func:`instrument` would, before anything has started.
+
+    Raises:
+        ConfigError: One of them is of another kind.
+        MissingExtraError: FastAPI or SQLAlchemy is not installed.
+    """
+    if app is not None:
+        from otelkit.integrations.fastapi import check_application
+
+        check_application(app)
+    if engine is not None:
+        from otelkit.integrations.sqlalchemy import engine_of
+
+        engine_of(engine)
 
 
 def instrument(app: Any, engine: Any) -> None:

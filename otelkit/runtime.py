@@ -50,6 +50,10 @@ def setup(
         fields["service_name"] = service_name
     if settings is not None and fields:
         raise ConfigError("give either settings or single fields, not both")
+    if app is not None or engine is not None:
+        from otelkit import _rooms
+
+        _rooms.check(app, engine)
     wanted = settings or Settings.from_env(**fields)
     given = vars(settings) if settings else fields
     with _lock:
@@ -58,8 +62,6 @@ def setup(
         else:
             _warn_of_difference(_current.settings, wanted, given)
         if _current.is_on and (app is not None or engine is not None):
-            from otelkit import _rooms
-
             _rooms.instrument(app, engine)
         return _current
 
@@ -152,7 +154,11 @@ def without_missing_extras(
         ["protocol", *(f"{signal}_protocol" for signal in over_grpc)]
     )
     over_http["protocol"] = "http/protobuf"
-    return dataclasses.replace(settings, **over_http), [f"{missing}; using HTTP instead"]
+    name = "OTEL_EXPORTER_OTLP_PROTOCOL"
+    if settings.protocol != "grpc":
+        name = f"OTEL_EXPORTER_OTLP_{over_grpc[0].upper()}_PROTOCOL"
+    problem = f"{name}='grpc': {missing}; using http/protobuf instead"
+    return dataclasses.replace(settings, **over_http), [problem]
 
 
 def _summary(telemetry: Telemetry) -> str:

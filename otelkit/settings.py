@@ -46,6 +46,7 @@ def _read(
     An empty variable counts as unset, unless ``empty`` says that it means something.
     """
     about = {"variables": variables, "parse": by, "says": says, "secret": secret, "empty": empty}
+    about["milliseconds"] = by in (parse.milliseconds, parse.otlp_timeout)
     if isinstance(default, dict):
         return field(default_factory=dict, repr=not secret, metadata=about)
     return field(default=default, repr=not secret, metadata=about)
@@ -114,7 +115,7 @@ class Settings:
     )
     endpoint: str | None = _read(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
-        by=parse.url,
+        by=parse.base_url,
         says=f"base address; `{DEFAULT_HTTP_ENDPOINT}`, with gRPC `{DEFAULT_GRPC_ENDPOINT}`",
     )
     traces_endpoint: str | None = _read(

@@ -60,6 +60,19 @@ class Telemetry:
         self._providers = providers
         self._open = True
 
+    def __repr__(self) -> str:
+        if self._providers is None:
+            return "<Telemetry off>"
+        state = "on" if self._open else "shut down"
+        service = self._providers.attributes["service.name"]
+        counts = self._counts()
+        flows = [
+            f"{signal} to {name}: {each.sent} sent, {each.queued} waiting, {each.lost} lost"
+            for signal, by_name in counts.items()
+            for name, each in by_name.items()
+        ]
+        return f"<Telemetry {state}, service={service}; {'; '.join(flows) or 'nothing is sent'}>"
+
     @property
     def is_on(self) -> bool:
         """Whether there are providers."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -124,6 +126,40 @@ def test_a_wrong_argument_raises_at_once() -> None:
         otelkit.Telemetry(otelkit.Settings(), None, print).flush(-1)
 
 
+@pytest.mark.parametrize("given", ["app", "engine"])
+def test_what_is_no_application_or_engine_raises_before_anything_starts(given: str) -> None:
+    python(
+        f"""
+        import otelkit
+        try:
+            otelkit.setup({given}=3)
+        except otelkit.ConfigError as error:
+            assert "not int" in str(error)
+        else:
+            raise AssertionError("nothing was raised")
+        from opentelemetry import trace
+        assert type(trace.get_tracer_provider()).__name__ == "ProxyTracerProvider"
+        assert otelkit.status()["traces"]["state"] == "off"
+        """
+    )
+
+
+def test_a_telemetry_says_of_itself_what_it_does() -> None:
+    code = """
+        import otelkit
+        with otelkit.setup("api", instrument="none", log_format="off") as telemetry:
+            print(telemetry)
+        print(telemetry)
+        print(otelkit.setup(disabled=True))
+    """
+    done = python(code, environ={**NOWHERE, "OTEL_TRACES_EXPORTER": "console"})
+    assert done.stdout.splitlines() == [
+        "<Telemetry on, service=api; traces to console: 0 sent, 0 waiting, 0 lost>",
+        "<Telemetry shut down, service=api; traces to console: 0 sent, 0 waiting, 0 lost>",
+        "<Telemetry off>",
+    ]
+
+
 def test_before_setup_there_is_nothing_to_flush_and_everything_is_off() -> None:
     assert otelkit.flush()
     assert otelkit.shutdown()
@@ -194,6 +230,27 @@ def test_it_steps_aside_and_says_so(variable: str, value: str, words: str) -> No
         assert telemetry.flush() and telemetry.shutdown()
     """
     assert words in python(code, environ={variable: value}).stderr
+
+
+def test_a_declarative_configuration_that_nobody_uses_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "otel.yaml"
+    code = """
+        import otelkit
+        otelkit.setup()
+    """
+    missing = python(code, environ={"OTEL_CONFIG_FILE": str(file)}).stderr
+    assert missing == f"otelkit: OTEL_CONFIG_FILE='{file}': cannot be read; nothing is recorded\n"
+    file.touch()
+    assert "start with opentelemetry-instrument, or unset it; nothing is recorded" in (
+        python(code, environ={"OTEL_CONFIG_FILE": str(file)}).stderr
+    )
+    providers = """
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        trace.set_tracer_provider(TracerProvider())
+    """
+    done = python(dedent(providers) + dedent(code), environ={"OTEL_CONFIG_FILE": str(file)})
+    assert done.stderr == ""
 
 
 def test_nothing_is_printed_and_one_line_sums_it_up() -> None:
@@ -301,7 +358,8 @@ def test_grpc_without_its_extra_is_http_and_a_warning_and_an_error_as_an_argumen
         'OTLP over gRPC needs more packages: pip install "otelkit[grpc]"',
         "created",
     ]
-    assert "using HTTP instead" in done.stderr
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL='grpc': OTLP over gRPC needs more" in done.stderr
+    assert "using http/protobuf instead" in done.stderr
 
 
 def test_status_names_the_loggers_that_the_application_disabled():

@@ -18,6 +18,10 @@ BAD = [
     ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "protocol", "http/protobuf", "grpc"),
     ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10"}, "timeout", 10.0, "write 10000"),
     ({"OTEL_EXPORTER_OTLP_ENDPOINT": "a:4317"}, "endpoint", "http://a:4317", "no scheme"),
+    (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:1/base/v1/traces"}, "endpoint", "http://h:1/base",
+        "write http://h:1/base, or use OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    ),
     ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:99999"}, "endpoint", None, "an address such as"),
     ({"OTEL_SDK_DISABLED": "1"}, "disabled", False, "only true or false"),
     ({"OTEL_TRACES_SAMPLER": "sometimes"}, "sampler", "parentbased_always_on", "always_off"),
@@ -39,6 +43,23 @@ def test_a_bad_variable_gets_one_warning_and_a_working_default(environ, field, u
     assert environ[name] in problem
     assert words in problem
     assert "using" in problem
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "OTEL_BSP_SCHEDULE_DELAY",
+            "0",
+            "expected a number of milliseconds above 0 to 86400000; using 5000 ms instead",
+        ),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10", "write 10000; using 10000 ms instead"),
+        ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "soon", "using the default instead"),
+    ],
+)
+def test_a_warning_is_in_the_unit_of_its_variable(variable, value, said):
+    (problem,) = Settings.from_env({variable: value}).problems
+    assert problem.endswith(said)
 
 
 def test_no_variables_are_no_problem():
@@ -136,6 +157,8 @@ def test_arguments_win_over_the_environment():
         ({"capture": "all"}, "capture='all': expected one of off, metadata, redacted, full"),
         ({"span_queue_size": 0}, "span_queue_size=0: expected a whole number"),
         ({"endpoint": "localhost:4318"}, "no scheme"),
+        ({"endpoint": "http://localhost:4318/v1/logs"}, "write http://localhost:4318, or"),
+        ({"span_delay": 0}, "span_delay=0: expected a number of seconds above 0 to 86400"),
         ({"headers": 5}, "headers: expected"),
     ],
 )

@@ -33,6 +33,7 @@ _active: dict[str, Uninstall] = {}
 _OWN = ("fastapi", "sqlalchemy")  # modules of ours, of the library's and the extra's name
 _THREADING = "threading"  # makes no spans; without it the current one is lost in threads
 _LOGGING = "logging"  # otelkit.logs does its work; with both, records would be sent twice
+_ASKED = "OTELKIT_INSTRUMENT: "  # begins what is wrong with the selection
 _ENDPOINTS = "endpoints"  # of ours in FastAPI applications: no instrumentation
 _STARLETTE = "starlette"  # a FastAPI application is one, too, and would get two spans
 
@@ -137,7 +138,7 @@ def _add(name: str, found: dict[str, EntryPoint], *, asked: bool) -> str | None:
     """Instrument ``name`` now or later; returns what is wrong."""
     if name in _OWN:
         if asked and find_spec(name) is None:
-            return f'{name} is not installed: pip install "otelkit[{name}]"'
+            return f'{_ASKED}{name} is not installed: pip install "otelkit[{name}]"'
         return _when_imported({name}, name, partial(_install_own, name))
     if name not in found:
         return _unknown(name, found)
@@ -145,19 +146,19 @@ def _add(name: str, found: dict[str, EntryPoint], *, asked: bool) -> str | None:
     if misfit is not None:
         why, library_is_there = misfit
         # An instrumentor of a library that is not there is no news unless it was asked for.
-        return f"the instrumentor of {name} {why}" if asked or library_is_there else None
+        told = f"the instrumentor of {name} {why}"
+        return f"{_ASKED}{told}" if asked else told if library_is_there else None
     modules = _instrumentors.modules(found[name])
     return _when_imported(modules, name, partial(_instrumentors.load, found[name]))
 
 
 def _unknown(name: str, found: dict[str, EntryPoint]) -> str:
     if name in _EXTRAS:
-        return (
-            f'the instrumentor of {name} is not installed: pip install "otelkit[{_EXTRAS[name]}]"'
-        )
+        extra = f'pip install "otelkit[{_EXTRAS[name]}]"'
+        return f"{_ASKED}the instrumentor of {name} is not installed: {extra}"
     near = difflib.get_close_matches(name, [*_OWN, *_EXTRAS, *found], 1)
     hint = f"did you mean {near[0]}?" if near else "its instrumentor is not installed"
-    return f"{name} is not known: {hint}"
+    return f"{_ASKED}{name} is not known: {hint}"
 
 
 def _install_own(name: str) -> Uninstall:

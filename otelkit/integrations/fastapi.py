@@ -39,6 +39,13 @@ def instrument_fastapi(app: FastAPI) -> None:
         ConfigError: ``app`` is not a FastAPI application.
         MissingExtraError: FastAPI is not installed.
     """
+    check_application(app)
+    hook()
+    _apps.add(app)
+
+
+def check_application(app: Any) -> None:
+    """Raises what :func:`instrument_fastapi` would."""
     try:
         from fastapi.applications import FastAPI
     except ImportError:
@@ -48,8 +55,6 @@ def instrument_fastapi(app: FastAPI) -> None:
             f"instrument_fastapi() takes a FastAPI application, not {type(app).__name__}; "
             "give it the application itself, before any middleware is wrapped around it"
         )
-    hook()
-    _apps.add(app)
 
 
 def install() -> None:

@@ -54,6 +54,15 @@ def instrument_sqlalchemy(engine: Engine | AsyncEngine) -> None:
         ConfigError: ``engine`` is neither.
         MissingExtraError: SQLAlchemy is not installed.
     """
+    inner = engine_of(engine)
+    if not _every_engine and inner not in _engines:
+        _engines.add(inner)
+        _listen(inner)
+        _waits.install(_is_ours)
+
+
+def engine_of(engine: Any) -> Engine:
+    """The engine itself, of an asynchronous one too; raises as :func:`instrument_sqlalchemy`."""
     try:
         from sqlalchemy.engine import Engine
     except ImportError:
@@ -63,10 +72,7 @@ def instrument_sqlalchemy(engine: Engine | AsyncEngine) -> None:
         raise ConfigError(
             f"instrument_sqlalchemy() takes an Engine or AsyncEngine, not {type(engine).__name__}"
         )
-    if not _every_engine and inner not in _engines:
-        _engines.add(inner)
-        _listen(inner)
-        _waits.install(_is_ours)
+    return inner
 
 
 def install() -> None:

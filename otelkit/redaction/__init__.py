@@ -31,6 +31,7 @@ __all__ = [
 LOOKAHEAD = 1024
 
 # Bounded as RFC 5321 bounds the parts, hence linear.
+_VARIABLE = "OTELKIT_REDACT_PATTERNS"
 _EMAIL = r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 
 _patterns: tuple[re.Pattern[str], ...] = ()
@@ -55,10 +56,10 @@ def configure(keys: Iterable[str] = (), patterns: Iterable[str] = ()) -> list[st
         try:
             found = re.compile(_EMAIL if pattern.lower() == "email" else pattern)
         except (re.error, OverflowError, RecursionError) as error:
-            problems.append(f"pattern {pattern!r} is not a regular expression: {error}")
+            problems.append(f"{_VARIABLE}: {pattern!r} is no regular expression: {error}")
             continue
         if found.search(""):
-            problems.append(f"pattern {pattern!r} matches the empty text, hence everything")
+            problems.append(f"{_VARIABLE}: {pattern!r} matches the empty text, hence everything")
         else:
             compiled.append(found)
     _patterns = tuple(compiled)

@@ -46,7 +46,11 @@ def add(keys: Iterable[str]) -> list[str]:
     given = {key: "_".join(_words(key)) for key in keys}
     _added = frozenset(name for name in given.values() if name)
     judge.cache_clear()
-    return [f"key {key!r} has no letter or digit" for key, name in given.items() if not name]
+    return [
+        f"OTELKIT_REDACT_KEYS: {key!r} has no letter or digit"
+        for key, name in given.items()
+        if not name
+    ]
 
 
 def is_sensitive(key: str) -> bool:

@@ -157,7 +157,7 @@ def test_a_library_that_is_not_installed_is_no_news_unless_asked_for(install: In
     install_acme(install, needs="acme-missing >= 2")
     assert not [text for text in integrations.instrument() if "acme" in text]
     assert integrations.instrument("acme") == [
-        "the instrumentor of acme needs acme-missing>=2, found none"
+        "OTELKIT_INSTRUMENT: the instrumentor of acme needs acme-missing>=2, found none"
     ]
 
 
@@ -165,7 +165,7 @@ def test_a_library_of_another_version_is_said_in_any_case(install: Install) -> N
     install_acme(install, needs="acme-db >= 2")
     problem = "the instrumentor of acme needs acme-db>=2, found acme-db 1.0"
     assert problem in integrations.instrument()
-    assert integrations.instrument("acme") == [problem]
+    assert integrations.instrument("acme") == [f"OTELKIT_INSTRUMENT: {problem}"]
     assert calls() == []
 
 
@@ -232,7 +232,9 @@ def test_none_instruments_nothing_and_a_list_just_that_and_threads() -> None:
 
 def test_an_unknown_name_is_answered_with_the_nearest(install: Install) -> None:
     install_acme(install)
-    assert integrations.instrument("sqlalhemy, acmee,zzz") == [
+    problems = integrations.instrument("sqlalhemy, acmee,zzz")
+    assert all(problem.startswith("OTELKIT_INSTRUMENT: ") for problem in problems)
+    assert [problem.partition(": ")[2] for problem in problems] == [
         "sqlalhemy is not known: did you mean sqlalchemy?",
         "acmee is not known: did you mean acme?",
         "zzz is not known: its instrumentor is not installed",
@@ -242,7 +244,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(install: Install) -> None:
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrations._instrumentors, "installed", dict)
     monkeypatch.setattr(integrations, "find_spec", lambda name: None)
-    assert integrations.instrument("fastapi,openai,system-metrics") == [
+    problems = integrations.instrument("fastapi,openai,system-metrics")
+    assert [problem.partition(": ")[2] for problem in problems] == [
         "threading is not known: its instrumentor is not installed",
         'fastapi is not installed: pip install "otelkit[fastapi]"',
         'the instrumentor of openai is not installed: pip install "otelkit[openai]"',

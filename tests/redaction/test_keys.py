@@ -68,7 +68,7 @@ def test_configuring_again_forgets_what_was_added_and_what_was_remembered() -> N
 
 def test_a_key_without_letters_is_a_problem_and_hides_nothing() -> None:
     problems = redaction.configure(keys=["--", "pin"])
-    assert problems == ["key '--' has no letter or digit"]
+    assert problems == ["OTELKIT_REDACT_KEYS: '--' has no letter or digit"]
     assert redaction.is_sensitive("pin")
     assert not redaction.is_sensitive("name")
 
