@@ -219,9 +219,7 @@ def test_what_is_installed_and_what_would_be_instrumented() -> None:
     assert found["extras"]["grpc"] is True
     assert not {"all", "dev", "demo"} & set(found["extras"])
     assert found["instrumented"] == ["sqlalchemy", "threading"]
-    assert found["problems"] == [
-        "OTELKIT_INSTRUMENT: openay is not known: did you mean openai?"
-    ]
+    assert found["problems"] == ["OTELKIT_INSTRUMENT: openay is not known: did you mean openai?"]
 
 
 def test_telemetry_that_is_off() -> None:
