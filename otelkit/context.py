@@ -6,7 +6,6 @@ Both live in OpenTelemetry's own context, so they travel wherever a span's conte
 
 from __future__ import annotations
 
-import contextvars
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Token
@@ -202,10 +201,3 @@ def detach(token: Token[Context]) -> None:
         pass
     except AttributeError:  # a runtime context of another kind (OTEL_PYTHON_CONTEXT)
         otel_context.detach(token)
-
-
-def isolated(context: Context) -> contextvars.Context:
-    """A copy of the current ``contextvars`` context in which ``context`` is the current one."""
-    copy = contextvars.copy_context()
-    copy.run(attach, context)
-    return copy

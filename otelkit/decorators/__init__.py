@@ -5,6 +5,10 @@ kind, on static and class methods, on ``functools.partial`` and other callable o
 classes. Spans and attributes are those of the GenAI conventions, see :mod:`otelkit.semconv`.
 They need only the OpenTelemetry API: until an application calls ``setup()`` they do nothing.
 
+The body of a generator sees the context that its first step was made in: a ``bind()`` around later
+ones is not seen inside. What it does to a ``ContextVar`` up to its first value, and by its end, its
+caller sees, as context managers need it; what it does in between stays inside until the end.
+
 Options they share:
 
 - ``name``: of the workflow, stage, agent, tool or span; by default the function's or class's.

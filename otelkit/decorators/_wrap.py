@@ -13,7 +13,8 @@ import types
 from collections.abc import Callable, Generator
 from typing import Any
 
-from otelkit.context import attach, detach, isolated
+from otelkit.context import attach, detach
+from otelkit.decorators._body import UNSHARED, Body, Unshared
 from otelkit.decorators._call import Call
 
 Begin = Callable[[tuple[Any, ...], dict[str, Any]], "Call | None"]
@@ -83,8 +84,6 @@ def _coroutine(function: Function, begin: Begin) -> Function:
 
 
 def _generator(function: Function, begin: Begin) -> Function:
-    # The body runs in a context of its own, entered for each step: its span is current there and
-    # nowhere else, and it does not matter who closes the generator, or where.
     @functools.wraps(function)
     def traced(*args: Any, **kwargs: Any) -> Any:
         generator = function(*args, **kwargs)
@@ -92,13 +91,17 @@ def _generator(function: Function, begin: Begin) -> Function:
         if call is None:
             return (yield from generator)
         call.detach()
-        run = isolated(call.context).run
+        body = Body(call.context)
+        run, first = body.run, True
         see = call.chunk if call.sees_chunks else None
         step, given = generator.send, None
         try:
             while True:
                 value = run(step, given)
                 given = None  # an exception thrown in refers to this frame
+                if first:
+                    first = False
+                    body.share()
                 if see is not None:
                     see(value)
                 try:
@@ -114,6 +117,8 @@ def _generator(function: Function, begin: Begin) -> Function:
         except BaseException as error:
             call.fail(error)
             raise
+        finally:
+            body.share()
 
     return traced
 
@@ -123,29 +128,32 @@ def _async_generator(function: Function, begin: Begin) -> Function:
     async def traced(*args: Any, **kwargs: Any) -> Any:
         generator = function(*args, **kwargs)
         call = begin(args, kwargs)
-        run: Callable[..., Any] = _directly
+        body: Body | Unshared = UNSHARED
         see = None
         if call is not None:
             call.detach()
-            run = isolated(call.context).run
+            body = Body(call.context)
             see = call.chunk if call.sees_chunks else None
-        chunk = [None]
-        body = _body(generator, chunk)
-        resume, given = body.send, None
+        run, first, chunk = body.run, True, [None]
+        steps = _steps(generator, chunk)
+        resume, given = steps.send, None
         try:
             while True:
                 waiting = run(resume, given)
                 given = None  # an exception thrown in refers to this frame
                 if waiting is not _CHUNK:
-                    await _next_chunk(body, run, waiting)
+                    await _next_chunk(steps, run, waiting)
+                if first:
+                    first = False
+                    body.share()
                 if see is not None:
                     see(chunk[0])
                 try:
-                    resume, given = body.send, (yield chunk[0])
+                    resume, given = steps.send, (yield chunk[0])
                 except GeneratorExit:
-                    resume, given = body.send, _CLOSE
+                    resume, given = steps.send, _CLOSE
                 except BaseException as error:
-                    resume, given = body.throw, error
+                    resume, given = steps.throw, error
         except StopAsyncIteration:
             if call is not None:
                 call.succeed()
@@ -153,16 +161,14 @@ def _async_generator(function: Function, begin: Begin) -> Function:
             if call is not None:
                 call.fail(error)
             raise
+        finally:
+            body.share()
 
     return traced
 
 
-def _directly(function: Function, argument: Any) -> Any:
-    return function(argument)
-
-
 @types.coroutine
-def _body(generator: Any, chunk: list[Any]) -> Generator[Any, Any, None]:
+def _steps(generator: Any, chunk: list[Any]) -> Generator[Any, Any, None]:
     """``generator``, driven from inside one context, as a coroutine that never ends by itself.
 
     It yields ``_CHUNK`` when the next value is in ``chunk``, and in between whatever the generator
@@ -186,15 +192,15 @@ def _body(generator: Any, chunk: list[Any]) -> Generator[Any, Any, None]:
 
 @types.coroutine
 def _next_chunk(
-    body: Generator[Any, Any, None], run: Callable[..., Any], waiting: Any
+    steps: Generator[Any, Any, None], run: Callable[..., Any], waiting: Any
 ) -> Generator[Any, Any, None]:
-    """Await what ``body`` waits for, until it has a chunk."""
+    """Await what ``steps`` wait for, until there is a chunk."""
     resume: Callable[[Any], Any]
     while waiting is not _CHUNK:
         try:
-            resume, given = body.send, (yield waiting)
+            resume, given = steps.send, (yield waiting)
         except BaseException as error:
-            resume, given = body.throw, error
+            resume, given = steps.throw, error
         waiting = run(resume, given)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import gc
 import logging
+from contextvars import ContextVar
 
 import pytest
 from opentelemetry import trace
 
+import otelkit
 from otelkit import traced, traced_stage, traced_tool
+from otelkit.context import bound
 
 
 def current() -> str | None:
@@ -292,3 +297,78 @@ class TestAsyncGenerators:
             return tasks
 
         assert asyncio.run(consume()) == {1}
+
+
+class TestVariablesOfTheCaller:
+    """A plain generator shares its caller's; a traced one does at its first value and its end."""
+
+    SESSION: ContextVar[str] = ContextVar("session")
+
+    def test_what_a_context_manager_sets_is_seen_in_its_block(self, seen):
+        @contextlib.contextmanager
+        @traced
+        def session(name):
+            token = self.SESSION.set(name)
+            try:
+                yield
+            finally:
+                self.SESSION.reset(token)
+
+        with session("a"):
+            assert self.SESSION.get() == "a"
+            with session("b"):
+                assert self.SESSION.get() == "b"
+            assert self.SESSION.get() == "a"
+        assert self.SESSION.get(None) is None
+        with pytest.raises(KeyError), session("c"):
+            raise KeyError
+        assert self.SESSION.get(None) is None
+        assert len(seen.spans) == 3
+
+    def test_of_an_asynchronous_one_too(self, seen):
+        @contextlib.asynccontextmanager
+        @traced
+        async def session(name):
+            await asyncio.sleep(0)
+            token = self.SESSION.set(name)
+            try:
+                yield
+            finally:
+                await asyncio.sleep(0)
+                self.SESSION.reset(token)
+
+        async def main():
+            async with session("a"):
+                assert self.SESSION.get() == "a"
+            assert self.SESSION.get(None) is None
+
+        asyncio.run(main())
+        assert len(seen.spans) == 1
+
+    def test_the_span_is_not_shared(self, seen):
+        @traced
+        def numbers():
+            with otelkit.bind(user_id="u"):
+                self.SESSION.set("x")
+                yield 1
+
+        generator = numbers()
+        context = contextvars.copy_context()
+        assert context.run(next, generator) == 1
+        assert context[self.SESSION] == "x"
+        assert not context.run(trace.get_current_span).get_span_context().is_valid
+        assert context.run(bound) == {}
+
+    def test_ended_in_another_context_than_it_began_in(self, seen):
+        @traced
+        def numbers():
+            token = self.SESSION.set("x")
+            with otelkit.traced("inside"):
+                yield 1
+            self.SESSION.reset(token)
+
+        generator = numbers()
+        contextvars.copy_context().run(next, generator)
+        with pytest.raises(StopIteration):
+            contextvars.copy_context().run(next, generator)
+        assert [name.rpartition(".")[2] for name in seen.names] == ["inside", "numbers"]
