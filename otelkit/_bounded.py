@@ -4,6 +4,7 @@ The SDK keeps every combination of attribute values for as long as the process l
 identifier among them fills the memory of the process and of every back end (its own limit is newer
 than the releases that otelkit supports). Here an instrument has :data:`SERIES_LIMIT` of them; what
 goes beyond is measured in one series more, under the attribute that the specification has for it.
+Values of attributes are cut where they are long.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from opentelemetry.metrics import _Gauge as Gauge
 _log = logging.getLogger("otelkit")
 
 SERIES_LIMIT = 2000  # of one instrument; the specification's advice
+LONGEST_VALUE = 1024  # characters of an attribute's value
 OVERFLOW = {"otel.metric.overflow": True}
 # What the SDK uses where no boundaries are given (metrics SDK specification).
 DEFAULT_BOUNDS = (
@@ -116,6 +118,9 @@ class Series:
     def _admit(
         self, key: Hashable, attributes: Attributes | None
     ) -> tuple[Attributes | None, Cells | None]:
+        short = self._shortened(attributes)
+        if short is not attributes:
+            return self.admit(short)
         with self.lock:
             full = len(self._cells) >= SERIES_LIMIT
             if full and key not in self._cells:
@@ -127,6 +132,16 @@ class Series:
             keys = (k for k in list(self._cells) if isinstance(k, frozenset))
             self.warn_of_overflow(SERIES_LIMIT, keys)
         return attributes, cells
+
+    def _shortened(self, attributes: Attributes | None) -> Attributes | None:
+        cut = {
+            name: value[:LONGEST_VALUE]
+            for name, value in (attributes or {}).items()
+            if isinstance(value, str) and len(value) > LONGEST_VALUE
+        }
+        for name, value in cut.items():
+            self.warn(f"attribute {name} is cut to {LONGEST_VALUE} characters", value)
+        return {**attributes, **cut} if attributes and cut else attributes
 
     def cells(self, key: tuple[tuple[str, Any], ...]) -> Cells | None:
         """The cells of the series with the attribute pairs ``key``, if others want to read it."""

@@ -55,6 +55,7 @@ def install(settings: Settings, logger_provider: Any, *, sampler_follows_parent:
         sampler_follows_parent: No child of an unsampled parent is ever sampled.
     """
     decorators.configure(settings, sampler_follows_parent=sampler_follows_parent)
+    decorators.prepare()
     problems = logs.install(settings, logger_provider)
     problems += integrations.instrument(
         settings.instrument,

@@ -99,6 +99,19 @@ def test_beyond_the_limit_all_is_one_series_and_the_warning_names_the_attribute(
     )
 
 
+def test_values_that_are_long_are_cut_with_one_warning(measured, caplog):
+    with caplog.at_level(logging.WARNING):
+        for number in range(3):
+            given = {"question": "why" * 100_000 + str(number), "status": "ok"}
+            for instrument in (measured.counter.add, measured.histogram.record, measured.gauge.set):
+                instrument(1, given)
+    for name in ("counter", "histogram", "gauge"):
+        (point,) = measured.points(name)
+        assert point.attributes == {"question": ("why" * 342)[:1024], "status": "ok"}
+    assert len(caplog.records) == 3
+    assert "counter: attribute question is cut to 1024 characters" in caplog.text
+
+
 def test_a_mutable_dict_may_be_used_again(measured):
     attributes = {"step": "a"}
     measured.counter.add(1, attributes)

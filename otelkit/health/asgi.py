@@ -109,7 +109,7 @@ def _may_see_details(scope: Scope) -> bool:
         return about.details == "public"
     if not about.token:
         return False
-    expected = about.token.encode()
+    expected = about.token.encode(errors="surrogateescape")  # as variables hold foreign bytes
     # In a time that does not tell how much of a wrong one is right.
     return any(hmac.compare_digest(given, expected) for given in _tokens(scope))
 

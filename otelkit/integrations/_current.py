@@ -44,6 +44,9 @@ def instruments(scope: str, make: Callable[[Meter], T]) -> Callable[[], T | None
 
     None while no real provider is set: instruments of the API's stand-in would become real ones
     later, and each observable one would then report twice.
+
+    To be called at installation, too: whoever comes with an observable instrument during a
+    collection waits for it, and for every callback that hangs in it.
     """
 
     def make_from(provider: MeterProvider) -> T | None:

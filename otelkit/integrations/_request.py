@@ -59,7 +59,7 @@ class Request:
             self._name, self.context, SpanKind.SERVER, {**self._labels, **attributes}, links
         )
         self.context = trace.set_span_in_context(self._span, self.context)
-        self._instruments = _instruments()  # from the first request on it is counted in flight
+        self._instruments = instruments()  # from the first request on it is counted in flight
         if self._http:
             _in_flight.add(self)
 
@@ -195,4 +195,4 @@ def _observe_in_flight(_options: CallbackOptions) -> Iterable[Observation]:
 
 
 _tracer = _current.tracer("otelkit.fastapi")
-_instruments = _current.instruments("otelkit.fastapi", _make_instruments)
+instruments = _current.instruments("otelkit.fastapi", _make_instruments)

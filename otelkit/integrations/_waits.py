@@ -38,6 +38,7 @@ def install(is_ours: Callable[[Engine], bool]) -> None:
     from sqlalchemy.engine import Engine
     from sqlalchemy.exc import TimeoutError as Timeout
 
+    _wait()
     if _original is not None:
         return
     original = _original = Engine.raw_connection

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from otelkit.errors import ConfigError, MissingExtraError
-from otelkit.integrations import _endpoints, asgi
+from otelkit.integrations import _endpoints, _request, asgi
 from otelkit.integrations._http import Application, Receive, Scope, Send
 from otelkit.logs.request_id import RequestIdMiddleware
 
@@ -80,6 +80,7 @@ def hook() -> None:
     from fastapi.routing import APIRoute
     from starlette.routing import Mount, Route, WebSocketRoute
 
+    _request.instruments()
     if _hooks:
         return
     _replace(FastAPI, "__call__", _calling)

@@ -117,6 +117,7 @@ def _is_ours(engine: Engine) -> bool:
 def _listen(target: Any) -> None:
     from sqlalchemy import event
 
+    _duration()
     for name, listener in _LISTENERS.items():
         event.listen(target, name, listener)
 

@@ -177,7 +177,8 @@ class Exposition:
 
     def _collected(self, data: MetricsData | None) -> dict[str, Family]:
         """The families of this process; every collection takes the exemplars away from the SDK."""
-        found = translate.families(data)
+        elsewhere = self._worker.ledger.families if self._worker is not None else ()
+        found = translate.families(data, elsewhere)
         for name, family in found.items():
             if family.exemplars:
                 kept = self._exemplars.setdefault(name, {})

@@ -48,7 +48,11 @@ class Ledger:
         self._numbers: dict[About, int] = {}
         self._chunks = 0
         self.trouble = ""  # why there is no room for further series
-        self._add_chunk()
+        try:
+            self._add_chunk()
+        except OSError:
+            self.close()
+            raise
 
     def open(self, about: About, attributes: Attributes) -> Cells | None:
         """The cells of a new series, holding zeros; None, with :attr:`trouble`, without room.
@@ -116,14 +120,12 @@ class Ledger:
         _USED.pack_into(self._chunk, 0, self._used)
 
 
-def read(path: Path) -> list[Totals]:
-    """What the ledger at ``path`` holds at this moment.
+def read(content: bytes) -> list[Totals]:
+    """What a ledger held when ``content`` was read from its file.
 
     Raises:
-        OSError: It cannot be read.
-        ValueError: It is no ledger.
+        IndexError, TypeError, ValueError, struct.error: It was no ledger.
     """
-    content = path.read_bytes()
     found: list[Totals] = []
     for start in range(0, len(content), CHUNK):
         for text, cells in _records(content[start : start + CHUNK]):

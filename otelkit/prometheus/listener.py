@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otelkit.prometheus import negotiation
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from otelkit.prometheus.exposition import Exposition
 
 _log = logging.getLogger("otelkit")
+
+_AT_ONCE = 32  # connections; then the oldest make room, and with twice as many nobody is let in
 
 
 class Listener:
@@ -53,11 +56,31 @@ class _Server(ThreadingTCPServer):  # HTTPServer would look its own name up, whi
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 128  # with the default of 5, who comes at once with others waits a second
 
     def __init__(self, host: str, port: int, exposition: Exposition) -> None:
         self.exposition = exposition
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, None] = {}  # the oldest first
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            refused = len(self._open) >= 2 * _AT_ONCE
+            self._open[request] = None
+            for oldest in list(self._open)[:-_AT_ONCE]:
+                with contextlib.suppress(OSError):  # for its thread the client has left
+                    oldest.shutdown(socket.SHUT_RDWR)
+        if refused:
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         _log.debug("a scrape from %s failed", client_address, exc_info=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from otelkit import _exceptions
+
 PATIENCE = 10.0  # seconds for one page; as long as Prometheus itself waits by default
 
 
@@ -25,7 +27,8 @@ def wanted(accept: str, accept_encoding: str) -> Format:
 
 def failure(error: Exception) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of an answer without a page."""
-    body = f"no metrics: {type(error).__name__}: {error}\n".encode(errors="replace")
+    why = f"{type(error).__name__}: {_exceptions.message(error)}"
+    body = f"no metrics: {why}\n".encode(errors="replace")
     headers = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(body))}
     return 503, headers, body
 

@@ -9,7 +9,7 @@ and after ``force_flush()`` repeats every line.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from opentelemetry.sdk.metrics.export import (
     ExponentialHistogram,
@@ -32,18 +32,25 @@ _OF_ONE_PROCESS = (semconv.SERVICE_INSTANCE_ID, "process.pid", "process.parent_p
 _said: set[str] = set()  # what was warned of, once a process
 
 
-def families(data: MetricsData | None) -> dict[str, Family]:
+def families(data: MetricsData | None, elsewhere: Collection[str] = ()) -> dict[str, Family]:
     """The families of ``data`` by name; what cannot be shown is left out, with one warning each.
 
     The scope of an instrument is no label: libraries are told apart by the names of their metrics,
     and where two scopes make the same metric their numbers are added up.
+
+    Args:
+        data: What was collected.
+        elsewhere: Families whose numbers are known from elsewhere, as far as they are otelkit's.
     """
     found: dict[str, Family] = {}
     for resource in data.resource_metrics if data else ():
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 try:
-                    put(found, _family(metric, user=scope.scope.name == USER_SCOPE))
+                    family = _family(metric, user=scope.scope.name == USER_SCOPE)
+                    if family.name in elsewhere and f"{scope.scope.name}.".startswith("otelkit."):
+                        family.points.clear()
+                    put(found, family)
                 except Exception as error:
                     _warn_once(metric.name, f"{error}")
     return found
@@ -99,11 +106,11 @@ def _family(metric: Metric, *, user: bool) -> Family:
 def _numbers(family: Family, data: Sum | Gauge) -> None:
     points, add, labels = family.points, family.add, names.labels
     for point in data.data_points:
-        key = labels(point.attributes)
+        key, value = labels(point.attributes), _plain(point.value)
         if key in points:
-            add(key, point.value)
+            add(key, value)
         else:
-            points[key] = point.value
+            points[key] = value
         if point.exemplars:
             _keep_exemplars(family, key, point)
 
@@ -116,7 +123,7 @@ def _histograms(family: Family, data: Histogram) -> None:
         elif family.bounds != tuple(point.explicit_bounds):
             raise ValueError("its series have different buckets")
         key = labels(point.attributes)
-        family.add(key, Buckets(list(point.bucket_counts), point.sum))
+        family.add(key, Buckets(list(point.bucket_counts), _plain(point.sum)))
         if point.exemplars:
             _keep_exemplars(family, key, point)
 
@@ -124,7 +131,7 @@ def _histograms(family: Family, data: Histogram) -> None:
 def _exponential(family: Family, data: ExponentialHistogram) -> None:
     # Their buckets move while they are filled, which the text formats cannot say: count and sum.
     for point in data.data_points:
-        family.add(names.labels(point.attributes), Buckets([point.count], point.sum))
+        family.add(names.labels(point.attributes), Buckets([point.count], _plain(point.sum)))
     if family.name not in _said:
         _said.add(family.name)
         _log.warning(
@@ -134,6 +141,11 @@ def _exponential(family: Family, data: ExponentialHistogram) -> None:
         )
 
 
+def _plain(number: float) -> float:
+    """What callbacks observe may be of NumPy, or decimal; written as such it spoils the page."""
+    return number if type(number) in (int, float) else float(number)
+
+
 def _keep_exemplars(
     family: Family,
     labels: tuple[tuple[str, str], ...],
@@ -141,7 +153,7 @@ def _keep_exemplars(
 ) -> None:
     family.exemplars[labels] = [
         Exemplar(
-            exemplar.value,
+            _plain(exemplar.value),
             exemplar.time_unix_nano / 1e9,
             f"{exemplar.trace_id:032x}",
             f"{exemplar.span_id:016x}",

@@ -17,43 +17,26 @@ temporary folder of the system. Whoever is scraped adds them all up.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import struct
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from otelkit import _bounded
-from otelkit.prometheus import ledger, server
+from otelkit.prometheus import ledger, members, server
 from otelkit.prometheus.families import Family
-from otelkit.prometheus.totals import Totals, packed, together, unpacked
+from otelkit.prometheus.members import Member
+from otelkit.prometheus.totals import Totals, packed, together
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-LABEL = "worker"  # tells the gauges of several workers apart
 _WATCHED = 600.0  # seconds after a scrape in which the next one is expected
 _PATIENCE = 2.0  # seconds to wait for a lock that is held for milliseconds
-_ENDED = "ended.json"
 _LOCK = "lock"  # also says when it was scraped last
-
-
-class Member(NamedTuple):
-    """A ledger and who it belongs to: a place among the workers, and a word of its own."""
-
-    path: Path
-    place: int
-    word: str
-
-    @property
-    def snapshot(self) -> Path:
-        """Where the worker writes what is not in its ledger."""
-        return self.path.with_suffix(".json")
 
 
 class Worker:
@@ -71,20 +54,7 @@ class Worker:
         self._enter()
 
     def _enter(self) -> None:
-        server.make_private(self._folder.parent)
-        server.make_private(self._folder)
-        with _locked(self._folder, exclusive=True):
-            members = list(_members(self._folder))
-            living = [member for member in members if _lives(member)]
-            _bury(self._folder, [member for member in members if member not in living])
-            taken = {member.place for member in living}
-            place = next(n for n in range(len(taken) + 1) if n not in taken)
-            word = f"{os.getpid()}-{time.time_ns()}"
-            self._member = Member(self._folder / f"{place}.{word}.ledger", place, word)
-            self.ledger = ledger.Ledger(self._member.path)
-            # Opened once more: the other is held by the mappings, which a forked child has, too.
-            self._lock = os.open(self._member.path, os.O_RDONLY | os.O_CLOEXEC)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._member, self.ledger, self._lock = _enter(self._folder)
         _bounded.share(self.ledger.open)
 
     def publish(self, families: Iterable[Family]) -> None:
@@ -94,10 +64,11 @@ class Worker:
             OSError: It cannot be written.
         """
         if not self._member.path.exists():  # something cleans up temporary files: all start anew
-            self.leave()
-            self._enter()
-        content = packed(Totals.of(f) for f in families if f.name not in self.ledger.families)
-        _write(self._member.snapshot, content)
+            former = self.ledger, self._lock
+            self._enter()  # first: where it fails, nothing has changed
+            _close(*former)
+        told = packed(Totals.of(family) for family in families if family.points)
+        members.write(self._member.snapshot, told)
 
     def together(self) -> dict[str, Family]:
         """The families of all workers, those that have ended included.
@@ -106,11 +77,13 @@ class Worker:
             OSError: The folder cannot be read, or not in time.
         """
         (self._folder / _LOCK).touch()
-        with _locked(self._folder):
-            folded, sources = _ended(self._folder)
-            for member in sorted(_members(self._folder)):
-                if member.word != folded:
-                    sources += _of(member, lives=_lives(member))
+        with _locked(self._folder):  # no longer than to read: who comes waits meanwhile
+            ended = members.content(self._folder / members.ENDED)
+            told = {member.word: member.read() for member in sorted(members.find(self._folder))}
+        folded, sources = members.ended(ended)
+        for word, each in told.items():
+            if word != folded:
+                sources += members.totals(each)
         return {name: totals.shown() for name, totals in together(sources).items()}
 
     def is_watched(self) -> bool:
@@ -123,8 +96,7 @@ class Worker:
 
     def leave(self) -> None:
         """Ends to be one of them; what was counted stays. In a forked child: it never was one."""
-        self.ledger.close()
-        os.close(self._lock)
+        _close(self.ledger, self._lock)
 
 
 def join() -> Worker | None:
@@ -149,8 +121,35 @@ def _sweep(own: Path) -> None:
     for folder in own.parent.iterdir():
         if folder != own and server.has_ended(folder):
             with contextlib.suppress(OSError), _locked(folder, exclusive=True, patience=0):
-                if not any(map(_lives, _members(folder))):
+                if not any(member.lives() for member in members.find(folder)):
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _enter(folder: Path) -> tuple[Member, ledger.Ledger, int]:
+    """A place among the workers, its ledger, and the descriptor that holds the ledger's lock."""
+    server.make_private(folder.parent)
+    server.make_private(folder)
+    with _locked(folder, exclusive=True):
+        living = {member: member.lives() for member in members.find(folder)}
+        members.bury(folder, [member for member, lives in living.items() if not lives])
+        taken = {member.place for member, lives in living.items() if lives}
+        place = next(n for n in range(len(taken) + 1) if n not in taken)
+        word = f"{os.getpid()}-{time.time_ns()}"
+        member = Member(folder / f"{place}.{word}.ledger", place, word)
+        made = ledger.Ledger(member.path)
+        try:
+            # Opened once more: the other is held by the mappings, which a forked child has, too.
+            lock = os.open(member.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            made.close()
+            raise
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return member, made, lock
+
+
+def _close(made: ledger.Ledger, lock: int) -> None:
+    made.close()
+    os.close(lock)
 
 
 @contextlib.contextmanager
@@ -174,65 +173,3 @@ def _locked(
         finally:
             # A child forked meanwhile has the file open, too; closing alone would not do.
             fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _members(folder: Path) -> Iterator[Member]:
-    for path in folder.glob("*.ledger"):
-        place, word = path.stem.split(".")
-        yield Member(path, int(place), word)
-
-
-def _lives(member: Member) -> bool:
-    with member.path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(file, fcntl.LOCK_UN)
-        return False
-
-
-def _of(member: Member, *, lives: bool) -> list[Totals]:
-    """What the worker has told; of one that has ended only what stays true."""
-    sources = []
-    with contextlib.suppress(ValueError, IndexError, struct.error):  # what is broken is worthless
-        sources += ledger.read(member.path)
-    with contextlib.suppress(FileNotFoundError):
-        sources += unpacked(json.loads(member.snapshot.read_bytes()))
-    if not lives:
-        return [each for each in sources if each.family.kind in ("counter", "histogram")]
-    for each in sources:
-        if each.family.kind == "gauge":
-            mark = (LABEL, str(member.place))
-            each.points = {
-                tuple(sorted((*labels, mark))): point for labels, point in each.points.items()
-            }
-    return sources
-
-
-def _ended(folder: Path) -> tuple[str, list[Totals]]:
-    """The word of the last worker that was buried, and what all of them have left."""
-    try:
-        word, content = json.loads((folder / _ENDED).read_bytes())
-    except FileNotFoundError:
-        return "", []
-    return word, unpacked(content)
-
-
-def _bury(folder: Path, dead: Iterable[Member]) -> None:
-    """Adds what the dead have left to what those before them have, and removes their files."""
-    last, sources = _ended(folder)
-    # Whoever did this before may have been killed between adding one and removing it.
-    for member in sorted(dead, key=lambda each: each.word != last):
-        if member.word != last:
-            sources = list(together([*sources, *_of(member, lives=False)]).values())
-            _write(folder / _ENDED, [member.word, packed(sources)])
-        for suffix in (".json", ".new", ".ledger"):
-            member.path.with_suffix(suffix).unlink(missing_ok=True)
-
-
-def _write(path: Path, content: object) -> None:
-    """At once or not at all: nobody reads half of it."""
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(content))
-    new.replace(path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -269,6 +270,14 @@ def test_details_are_for_whoever_has_the_token(serve: Callable[..., None]) -> No
             assert components(client, **wrong) == {}  # type: ignore[arg-type]
             dead = client.get("/health/liveness", headers=wrong)
             assert checked("/health/liveness", dead)["message"] == ""
+
+
+def test_a_token_of_any_bytes_is_one(serve: Callable[..., None]) -> None:
+    serve(health_details="token", health_token=os.fsdecode(b"s3cret-\xe9"))  # as of a variable
+    health.register("database", lambda: True)
+    with client_of(FastAPI()) as client:
+        assert components(client, **{"X-Health-Token": b"s3cret-\xe9"})  # type: ignore[arg-type]
+        assert components(client, **{"X-Health-Token": b"s3cret-"}) == {}  # type: ignore[arg-type]
 
 
 def test_details_that_are_off_are_for_nobody(serve: Callable[..., None]) -> None:

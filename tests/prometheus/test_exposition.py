@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -200,6 +200,43 @@ class TestPort:
             listener = Listener("127.0.0.1", 0, exposition)
             answer = self.ask(listener.port)
             assert (answer.status, answer.read()) == (503, b"no metrics: RuntimeError: no\n")
+            listener.close()
+
+    def test_a_failure_carries_no_credentials(self) -> None:
+        def read() -> None:
+            raise RuntimeError("postgresql://shop:hunter2@db/shop is gone")
+
+        with exposing(read) as exposition:
+            listener = Listener("127.0.0.1", 0, exposition)
+            body = self.ask(listener.port).read()
+            listener.close()
+        assert b"is gone" in body
+        assert b"hunter2" not in body
+
+    def test_clients_that_hang_make_room_for_others(self, measuring: Measuring) -> None:
+        measuring.meter.create_counter("jobs").add(1)
+        with exposing(measuring.reader.get_metrics_data) as exposition, ExitStack() as stack:
+            listener = Listener("127.0.0.1", 0, exposition)
+            before = threading.active_count()
+            for _ in range(100):
+                address = ("127.0.0.1", listener.port)
+                hanging = stack.enter_context(socket.create_connection(address, 30))
+                hanging.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+            wait_until(lambda: self.answers(listener.port), 30)
+            wait_until(lambda: threading.active_count() - before < 40, 30)
+            listener.close()
+
+    def test_a_client_that_does_not_read_is_let_go(
+        self, measuring: Measuring, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("otelkit.prometheus.listener._Handler.timeout", 0.2)
+        measuring.meter.create_counter("jobs", description="x" * 10_000_000).add(1)
+        with exposing(measuring.reader.get_metrics_data) as exposition:
+            listener = Listener("127.0.0.1", 0, exposition)
+            with socket.create_connection(("127.0.0.1", listener.port), 30) as silent:
+                silent.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                wait_until(lambda: listener._server._open, 30)
+                wait_until(lambda: not listener._server._open, 30)
             listener.close()
 
     def test_one_that_is_taken_is_a_warning_until_it_is_free(

@@ -20,7 +20,7 @@ from tests.prometheus.conftest import Measuring
 
 
 def families(path: Path) -> dict[str, Family]:
-    return {totals.family.name: totals.shown() for totals in ledger.read(path)}
+    return {totals.family.name: totals.shown() for totals in ledger.read(path.read_bytes())}
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_without_room_the_rest_goes_on(
     made = Ledger(file)
     _bounded.share(made.open)
     counter.add(1, {"n": 0})
-    counter.add(1, {"n": "x" * CHUNK})
+    counter.add(1, {"n": ["x" * CHUNK]})
     assert "too long" in made.trouble
 
     def full(*_: int) -> None:

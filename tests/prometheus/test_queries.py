@@ -113,7 +113,8 @@ def setting(tmp_path_factory: pytest.TempPathFactory, sample: dict[str, Any]) ->
         work = Work(service, sample)
         stack.callback(work.stop)
         made = Setting(service, direct, ruled)
-        wait_until(lambda: all(answers(made, query) for query in QUERIES), 45)
+        for query in QUERIES:
+            wait_until(lambda: answers(made, query), 120)  # noqa: B023
         work.stop()
         yield made
 

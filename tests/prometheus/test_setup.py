@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from otelkit.prometheus import workers
+from otelkit.prometheus import members
 from tests.integrations.conftest import wait_until
 from tests.processes import ROOT, python
 
@@ -77,6 +77,47 @@ assert "ours_total 4\\n" in page()
 """,
         environ=QUIET,
     )
+
+
+def test_a_callback_that_hangs_stalls_nobody() -> None:
+    """The SDK lets nobody come with an observable instrument while it calls those that it has."""
+    done = python(
+        f"""{PAGE}
+import asyncio, threading
+from fastapi import FastAPI
+from opentelemetry import metrics
+from sqlalchemy import create_engine, text
+import otelkit
+otelkit.setup()
+entered = threading.Event()
+
+def hangs(_options):
+    entered.set()
+    threading.Event().wait()
+
+metrics.get_meter("mine").create_observable_gauge("hangs", [hangs])
+threading.Thread(target=page, daemon=True).start()
+entered.wait()
+
+app = FastAPI()
+
+@app.get("/")
+@otelkit.traced_agent
+def agent():
+    otelkit.counter("jobs").add(1)
+    with create_engine("sqlite://").connect() as connection:
+        return connection.execute(text("SELECT 1")).scalar()
+
+async def send(message):
+    print(message.get("body", b"").decode(), end="", flush=True)
+
+scope = {{"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}}
+asyncio.run(app(scope, None, send))
+import os; os._exit(0)
+""",
+        environ={**QUIET, "OTELKIT_INSTRUMENT": "fastapi,sqlalchemy"},
+    )
+    assert done.stdout == "1"
 
 
 def test_a_provider_without_readers_is_said() -> None:
@@ -166,12 +207,13 @@ def test_a_child_does_not_keep_its_dead_parent_alive(tmp_path: Path) -> None:
         worker, child = map(int, server.stdout.readline().split())
         (folder,) = (tmp_path / f"otelkit-{os.geteuid()}").iterdir()
         assert folder.name.startswith(f"{server.pid}-")
-        (member,) = workers._members(folder)
-        assert workers._lives(member)
+        (member,) = members.find(folder)
+        assert member.lives()
         os.kill(worker, signal.SIGKILL)
         try:
-            wait_until(lambda: not workers._lives(member))
-            counted = {t.family.name: t.shown().points for t in workers._of(member, lives=False)}
+            wait_until(lambda: not member.lives(), 30)
+            told = members.totals(member.read())
+            counted = {each.family.name: each.shown().points for each in told}
             assert counted["jobs"] == {(): 3}
         finally:
             os.kill(child, signal.SIGKILL)

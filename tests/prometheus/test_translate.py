@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
+from typing import Any
 
+import numpy
 import pytest
 from opentelemetry import trace
+from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
@@ -92,6 +96,37 @@ def test_one_bad_instrument_is_left_out_with_one_warning(
     assert found["a_b"].kind == "counter"
     (said,) = [r.getMessage() for r in caplog.records if r.name == "otelkit"]
     assert said.startswith("otelkit: a_b is not shown by the metrics endpoint: made as a counter")
+
+
+@pytest.mark.parametrize("value", [numpy.float64(1.5), numpy.float32(1.5), Decimal("1.5"), 1.5])
+def test_numbers_of_any_type_are_written_as_numbers(measuring: Measuring, value: Any) -> None:
+    def observed(_options: object) -> list[Observation]:
+        return [Observation(value)]
+
+    measuring.meter.create_observable_gauge("g", [observed])
+    measuring.meter.create_observable_counter("c", [observed])
+    measuring.meter.create_histogram("h").record(numpy.float64(1.5))
+    page = text.write(measuring.families().values(), openmetrics=True)
+    for line in ("g 1.5\n", "c_total 1.5\n", "h_sum 1.5\n"):
+        assert line in page
+
+
+@pytest.mark.parametrize("value", [True, numpy.int64(1), numpy.bool_(True)])
+def test_whatever_counts_as_one_is_one(measuring: Measuring, value: Any) -> None:
+    measuring.meter.create_observable_gauge("g", [lambda _: [Observation(value)]])
+    assert "g 1.0\n" in text.write(measuring.families().values(), openmetrics=False)
+
+
+def test_a_family_that_is_kept_elsewhere_holds_what_others_have_made(measuring: Measuring) -> None:
+    for scope, seconds in (("otelkit", 1), ("otelkit.user", 2), ("somebody.else", 4)):
+        measuring.provider.get_meter(scope).create_histogram("wait", "s").record(seconds)
+    measuring.provider.get_meter("otelkit").create_counter("jobs").add(1)
+    data = measuring.reader.get_metrics_data()
+    found = translate.families(data, elsewhere={"wait_seconds"})
+    ((_, value),) = found["wait_seconds"].points.items()
+    assert isinstance(value, Buckets)
+    assert (sum(value.counts), value.sum) == (1, 4)
+    assert found["jobs"].points == {(): 1}
 
 
 def test_exemplars_are_of_sampled_spans(measuring: Measuring) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from otelkit.prometheus import server, workers
+from otelkit.prometheus import members, server, workers
 from otelkit.prometheus.families import Family, Value
 from otelkit.prometheus.workers import Worker
 from tests.processes import ROOT
@@ -35,7 +37,6 @@ for line in sys.stdin:
         Family("cpu_seconds", "counter", "CPU.", points={(): seconds}),
         Family("heat", "gauge", "Heat.", points={(("at", "core"),): heat}),
         Family("running", "updown", "Running.", points={(): heat}),
-        Family("jobs", "counter", "Jobs.", points={(): 1e9}),
     ])
     print("ok", flush=True)
 """
@@ -132,7 +133,7 @@ def test_there_are_never_more_files_than_workers(worker: Worker, folder: Path) -
 def test_a_burial_that_was_cut_short_counts_nobody_twice(worker: Worker, folder: Path) -> None:
     with others(folder, 1) as (one,):
         one.count(10)
-    (dead,) = [m for m in workers._members(folder) if not workers._lives(m)]
+    (dead,) = [member for member in members.find(folder) if not member.lives()]
     content = dead.path.read_bytes()
     with others(folder, 1) as (two,):
         two.count(1)
@@ -149,6 +150,64 @@ def test_a_folder_that_was_cleaned_up_is_made_anew(worker: Worker, folder: Path)
     folder.rmdir()
     worker.publish([Family("cpu_seconds", "counter", "CPU.", points={(): 2})])
     assert points(worker, "cpu_seconds") == {(): 2}
+
+
+def test_a_folder_that_cannot_be_made_anew_costs_nobody_a_descriptor(
+    worker: Worker, folder: Path
+) -> None:
+    """A descriptor that is closed twice is somebody else's the second time."""
+    shutil.rmtree(folder.parent)
+    folder.parent.write_text("in the way")
+    before = set(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        with pytest.raises(OSError, match="not a private folder"):
+            worker.publish([])
+        assert set(os.listdir("/proc/self/fd")) == before
+    folder.parent.unlink()
+    worker.publish([Family("cpu_seconds", "counter", "CPU.", points={(): 2})])
+    assert points(worker, "cpu_seconds") == {(): 2}
+
+
+def test_without_room_for_a_ledger_nothing_stays_open(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="no room"):
+        Worker(folder)
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+BROKEN = {
+    "empty": b"",
+    "half": b"[[",
+    "no text": b"\xff" * 64,
+    "another": b"7",
+    "zeros": b"\0" * 300_000,
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_files_that_are_broken_spoil_no_page(worker: Worker, folder: Path, content: bytes) -> None:
+    with others(folder, 1) as (other,):
+        other.count(3, cpu=1)
+        for name in ("ended.json", "7.1-1.ledger", "7.1-1.json"):
+            (folder / name).write_bytes(content)
+        assert points(worker, "jobs") == {(): 3}
+    with others(folder, 1) as (other,):  # buries that one, and the broken
+        other.count(4)
+        assert points(worker, "jobs") == {(): 7}
+    assert not (folder / "7.1-1.ledger").exists()
+
+
+def test_a_label_of_the_applications_own_gives_way(worker: Worker) -> None:
+    heat = Family("heat", "gauge", "Heat.", points={(("at", "core"), ("worker", "bee")): 1})
+    worker.publish([heat])
+    (labels,) = points(worker, "heat")
+    assert labels == (("at", "core"), ("exported_worker", "bee"), ("worker", "0"))
 
 
 def test_a_folder_of_somebody_else_is_not_used(alone: Path) -> None:
