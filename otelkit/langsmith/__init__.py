@@ -20,8 +20,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from otelkit.langsmith import _current, _plan
-from otelkit.langsmith._runs import Run
-from otelkit.langsmith._runs import run_of as _run_of
+from otelkit.langsmith._runs import Run, run_of
 from otelkit.settings import Settings
 
 __all__ = ["feedback", "problems", "run_id", "run_url"]
@@ -70,15 +69,16 @@ def feedback(key: str, score: float | bool, comment: str | None = None, span: An
         span: As for :func:`run_id`; keep the span of a request to judge it later.
     """
     project = _current.project
-    run = _run(span)
     if project is None or project.key is None:
         return
-    if run is None:
-        _logger.warning("otelkit: feedback %r is lost: there is no run in LangSmith here", key)
-        return
-    from otelkit.langsmith import _feedback
+    found = _span(span)
+    run = run_of(found)
+    if run is not None and run.sampled:
+        from otelkit.langsmith import _feedback
 
-    _feedback.give(project, run, key, score, comment)
+        _feedback.give(project, run, key, score, comment)
+    elif run is None and not _is_unsampled(found):
+        _logger.warning("otelkit: feedback %r is lost: there is no run in LangSmith here", key)
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:
@@ -92,7 +92,17 @@ def problems(environ: Mapping[str, str]) -> list[str]:
 
 
 def _run(span: Any) -> Run | None:
-    if _current.project is None:
-        return None
-    span = trace.get_current_span() if span is None else span
-    return _run_of(span if isinstance(span, Span) else getattr(span, "span", span))
+    run = run_of(_span(span)) if _current.project is not None else None
+    return run if run is not None and run.sampled else None
+
+
+def _span(given: Any) -> Span:
+    if given is None:
+        return trace.get_current_span()
+    found = given if isinstance(given, Span) else getattr(given, "span", None)
+    return found if isinstance(found, Span) else trace.INVALID_SPAN
+
+
+def _is_unsampled(span: Span) -> bool:
+    context = span.get_span_context()
+    return context.is_valid and not context.trace_flags.sampled

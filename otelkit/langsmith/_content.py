@@ -16,7 +16,7 @@ from otelkit.redaction import scrub
 NOTHING = "{}"  # LangSmith drops the tokens of a run that has no outputs at all
 WITHHELD = ("off", "metadata")
 
-# The content of spans made by other libraries; LangSmith reads these as they are.
+# The content of spans made by other libraries. LangSmith reads these as they are.
 _FOREIGN_INPUTS = (
     "input.value", "traceloop.entity.input", "gen_ai.prompt.", "llm.input_messages.",
 )  # fmt: skip
@@ -24,29 +24,50 @@ _FOREIGN_OUTPUTS = (
     "output.value", "traceloop.entity.output", "gen_ai.completion.", "llm.output_messages.",
     "retrieval.documents.",
 )  # fmt: skip
-_CONTENT = (
-    semconv.PROMPT, semconv.COMPLETION, semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES,
-    semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_CALL_ARGUMENTS, semconv.TOOL_CALL_RESULT,
-    "gen_ai.tool.definitions", "gen_ai.retrieval.", "llm.prompt_template.", "llm.prompts",
-    "llm.completions", "tool_arguments", *_FOREIGN_INPUTS, *_FOREIGN_OUTPUTS,
+# And these it shows as metadata: OpenInference, OpenLLMetry, Pydantic AI, older GenAI conventions.
+_MORE_INPUTS = (
+    "gen_ai.content.prompt", "gen_ai.request.instructions", "gen_ai.tool.definitions",
+    "embedding.embeddings.", "llm.prompt_template.", "llm.prompts", "llm.request.functions.",
+    "llm.tools.", "model_request_parameters", "mcp.request.", "reranker.input_documents.",
+    "reranker.query", "tool.parameters", "tool_arguments", "traceloop.prompt.",
+)  # fmt: skip
+_MORE_OUTPUTS = (
+    "gen_ai.content.completion", "gen_ai.event.content", "gen_ai.evaluation.explanation",
+    "gen_ai.retrieval.", "all_messages_events", "events", "final_result", "llm.choices",
+    "llm.completions", "llm.function_call", "logfire.msg", "mcp.response.",
+    "pydantic_ai.all_messages", "reranker.output_documents.", "tool_response",
 )  # fmt: skip
 _INPUTS = (
     semconv.INPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_CALL_ARGUMENTS, semconv.INPUT,
 )  # fmt: skip
 _OUTPUTS = (semconv.OUTPUT_MESSAGES, semconv.TOOL_CALL_RESULT, semconv.OUTPUT)
-_INPUTS_OF_ANY = (*_INPUTS, semconv.PROMPT, *_FOREIGN_INPUTS)
-_OUTPUTS_OF_ANY = (*_OUTPUTS, semconv.COMPLETION, *_FOREIGN_OUTPUTS)
+_INPUTS_OF_ANY = (*_INPUTS, semconv.PROMPT, *_FOREIGN_INPUTS, *_MORE_INPUTS)
+_OUTPUTS_OF_ANY = (*_OUTPUTS, semconv.COMPLETION, *_FOREIGN_OUTPUTS, *_MORE_OUTPUTS)
 
 
 def protect(attributes: dict[str, Any], mode: str, max_bytes: int) -> None:
     """Takes from the attributes of another library's span what ``mode`` does not allow."""
     if mode == "full":
         return
-    for name in [name for name in attributes if name.startswith(_CONTENT)]:
-        if mode in WITHHELD:
+    content = (*_INPUTS_OF_ANY, *_OUTPUTS_OF_ANY)
+    for name, value in list(attributes.items()):
+        if not name.startswith(content):
+            attributes[name] = scrubbed(value)
+        elif mode in WITHHELD:
             del attributes[name]
-        elif isinstance(attributes[name], str):
-            attributes[name] = _redacted(attributes[name], max_bytes)
+        elif isinstance(value, str):
+            attributes[name] = _redacted(value, max_bytes)
+        else:
+            attributes[name] = scrubbed(value)
+
+
+def scrubbed(value: Any) -> Any:
+    """The value of an attribute without what looks like a secret."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, (list, tuple)):
+        return [scrubbed(one) for one in value]
+    return value
 
 
 def hide(attributes: dict[str, Any], *, inputs: bool, outputs: bool) -> None:

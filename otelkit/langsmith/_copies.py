@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import SpanContext, StatusCode, TraceFlags
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.util.types import Attributes
 
 from otelkit import pricing, semconv
 from otelkit.langsmith import _content, _native
@@ -52,14 +52,14 @@ class Copies:
         _content.drop_sources(attributes)
         attributes.pop(semconv.LANGSMITH_RUN_URL, None)
         parent = _context(run, run.above.span_id) if run.above is not None else None
-        return _copy(span, _context(run, run.span_id), parent, attributes, self._events(span))
+        return self._copy(span, _context(run, run.span_id), parent, attributes)
 
     def stamped(self, run: Run, span: ReadableSpan) -> ReadableSpan:
         """A copy in its place, which says by attributes alone where it hangs in LangSmith."""
         attributes = self._attributes(run, span)
         if run.parent_id is None:
             attributes[semconv.LANGSMITH_IS_ROOT] = True
-        return _copy(span, span.context, span.parent, attributes, self._events(span))
+        return self._copy(span, span.context, span.parent, attributes)
 
     def _attributes(self, run: Run, span: ReadableSpan) -> dict[str, Any]:
         attributes = dict(span.attributes or {})
@@ -110,11 +110,34 @@ class Copies:
         }
         return {f"{semconv.LANGSMITH_METADATA}{key}": value for key, value in found.items()}
 
-    def _events(self, span: ReadableSpan) -> list[Event]:
+    def _copy(
+        self,
+        span: ReadableSpan,
+        context: SpanContext | None,
+        parent: SpanContext | None,
+        attributes: dict[str, Any],
+    ) -> ReadableSpan:
+        protected = self._capture != "full" and not _is_own(span)
+        return ReadableSpan(
+            name=span.name,
+            context=context,
+            parent=parent,
+            resource=span.resource,
+            attributes=attributes,
+            events=self._events(span, protected),
+            links=[_scrubbed_link(link) for link in span.links] if protected else span.links,
+            kind=span.kind,
+            status=_scrubbed_status(span.status) if protected else span.status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+
+    def _events(self, span: ReadableSpan, protected: bool) -> list[Event]:
         """The span's events; an exception exactly where it failed, since that alone marks a run."""
         failed = span.status.status_code is StatusCode.ERROR
         events = [event for event in span.events if failed or event.name != _EXCEPTION]
-        if not _is_own(span) and self._capture != "full":
+        if protected:
             withheld = self._capture in _content.WITHHELD
             events = [_scrubbed(e) for e in events if e.name == _EXCEPTION or not withheld]
         if failed and all(event.name != _EXCEPTION for event in events):
@@ -129,29 +152,6 @@ def _is_own(span: ReadableSpan) -> bool:
 def _context(run: Run, span_id: int) -> SpanContext:
     flags = TraceFlags(TraceFlags.SAMPLED)
     return SpanContext(run.sent_trace_id, span_id, is_remote=False, trace_flags=flags)
-
-
-def _copy(
-    span: ReadableSpan,
-    context: SpanContext | None,
-    parent: SpanContext | None,
-    attributes: dict[str, Any],
-    events: Sequence[Event],
-) -> ReadableSpan:
-    return ReadableSpan(
-        name=span.name,
-        context=context,
-        parent=parent,
-        resource=span.resource,
-        attributes=attributes,
-        events=events,
-        links=span.links,
-        kind=span.kind,
-        status=span.status,
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )
 
 
 def _usage(attributes: dict[str, Any]) -> str | None:
@@ -209,8 +209,16 @@ def _exception(span: ReadableSpan) -> Event:
 
 
 def _scrubbed(event: Event) -> Event:
-    attributes = {
-        name: scrub(value) if isinstance(value, str) else value
-        for name, value in (event.attributes or {}).items()
-    }
-    return Event(event.name, attributes, event.timestamp)
+    return Event(event.name, _without_secrets(event.attributes), event.timestamp)
+
+
+def _scrubbed_link(link: Link) -> Link:
+    return Link(link.context, _without_secrets(link.attributes))
+
+
+def _scrubbed_status(status: Status) -> Status:
+    return Status(status.status_code, status.description and scrub(status.description))
+
+
+def _without_secrets(attributes: Attributes) -> dict[str, Any]:
+    return {name: _content.scrubbed(value) for name, value in (attributes or {}).items()}

@@ -1,4 +1,4 @@
-"""Feedback on runs, given by the ``langsmith`` client, in threads that nobody waits for."""
+"""Feedback on runs, given by the ``langsmith`` client in a thread that nobody waits for."""
 
 from __future__ import annotations
 
@@ -7,37 +7,78 @@ import functools
 import logging
 import os
 import threading
-import time
-from typing import Any
+from collections import deque
+from typing import Any, NamedTuple
 
 from opentelemetry import context
 
+from otelkit.langsmith import _current
 from otelkit.langsmith._project import Project
 from otelkit.langsmith._runs import Run
 
 logger = logging.getLogger("otelkit")
 
-_PATIENCE = 3.0  # seconds that an ending process waits for what is under way
-_QUEUE = 30.0  # seconds that a thread waits for the client's queue
+_CAPACITY = 1000  # that wait at most
+_QUEUE = 30.0  # seconds that the thread waits for the client's queue
 _TRIES = 3
+_IMPORT = 10.0  # seconds that a fork waits for one
 
-_threads: set[threading.Thread] = set()
+
+class _Feedback(NamedTuple):
+    project: Project
+    run: Run
+    key: str
+    score: Any
+    comment: str | None
+
+
+_waiting: deque[_Feedback] = deque()  # with those that are under way
+_worker: threading.Thread | None = None
+_lock = threading.Lock()
+_importing = threading.Lock()
+_held = False  # by a fork
 
 
 def give(project: Project, run: Run, key: str, score: Any, comment: str | None) -> None:
     """Sends feedback; returns at once."""
-    arguments = (project, run, key, score, comment)
-    thread = threading.Thread(target=_give, args=arguments, name="otelkit-feedback", daemon=True)
-    _threads.add(thread)
-    try:
-        thread.start()
-    except RuntimeError:  # the interpreter ends
-        _threads.discard(thread)
-        logger.warning("otelkit: feedback %r is lost: no thread can be started", key)
+    global _worker
+    with _lock:
+        if len(_waiting) >= _CAPACITY:
+            logger.warning("otelkit: feedback %r is lost: %d wait to be sent", key, _CAPACITY)
+            return
+        _waiting.append(_Feedback(project, run, key, score, comment))
+        if _worker is not None:
+            return
+        _worker = threading.Thread(target=_work, name="otelkit-feedback", daemon=True)
+        try:
+            _worker.start()
+        except RuntimeError:  # the interpreter ends
+            _waiting.clear()
+            logger.warning("otelkit: feedback %r is lost: no thread can be started", key)
 
 
-def _give(project: Project, run: Run, key: str, score: Any, comment: str | None) -> None:
+def _work() -> None:
     context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
+    while batch := _next():
+        clients = [_give(one) for one in batch]
+        for client in {id(one): one for one in clients if one is not None}.values():
+            _flush(client)
+        for _ in batch:
+            _waiting.popleft()
+
+
+def _next() -> list[_Feedback]:
+    """What waits; where nothing does, the thread is over."""
+    global _worker
+    with _lock:
+        if not _waiting:
+            _worker = None
+        return list(_waiting)
+
+
+def _give(feedback: _Feedback) -> Any:
+    """Hands it to the client; returns that if it has a queue to be waited for."""
+    project, run, key, score, comment = feedback
     try:
         client = _client(project.endpoint, project.key, os.getpid())
         project_id, _ = project.id(), client.info  # what has to be asked for is asked for here
@@ -54,23 +95,33 @@ def _give(project: Project, run: Run, key: str, score: Any, comment: str | None)
             start_time=run.started,
             stop_after_attempt=_TRIES,
         )
-        if queued:
-            client.flush(_QUEUE)
     except ImportError:
         logger.warning(
             'otelkit: feedback %r is lost: install "otelkit[langsmith]" to give any', key
         )
     except Exception as error:
-        logger.warning("otelkit: feedback %r is lost: %s", key, error)
-    finally:
-        _threads.discard(threading.current_thread())
+        logger.warning("otelkit: feedback %r is lost: %s", key, _plain(error))
+    else:
+        return client if queued else None
+    return None
+
+
+def _flush(client: Any) -> None:
+    try:
+        client.flush(_QUEUE)
+    except Exception as error:
+        logger.warning("otelkit: feedback may be lost: %s", _plain(error))
+
+
+def _plain(error: Exception) -> str:
+    return str(error).partition("\n")[0]  # further lines show parts of the key
 
 
 @functools.cache
 def _client(endpoint: str, key: str | None, _process: int) -> Any:
     """One client for a process: a forked child has none of its parent's threads."""
-    from langsmith import Client
-
+    with _importing:
+        from langsmith import Client
     client = Client(api_url=endpoint, api_key=key)
     atexit.register(_wait)  # again, after the client has: the last one registered goes first
     return client
@@ -78,9 +129,33 @@ def _client(endpoint: str, key: str | None, _process: int) -> Any:
 
 @atexit.register
 def _wait() -> None:
-    deadline = time.monotonic() + _PATIENCE
-    for thread in list(_threads):
-        thread.join(max(0.0, deadline - time.monotonic()))
-    if left := len(_threads):
-        _threads.clear()
+    if (worker := _worker) is not None:
+        worker.join(_current.patience)
+    if left := len(_waiting):
+        _waiting.clear()
         logger.warning("otelkit: feedback is lost: %d not sent in time", left)
+
+
+def _before_fork() -> None:
+    # Half of a package is all that a child would ever have of one that is being imported.
+    global _held
+    _held = _importing.acquire(timeout=_IMPORT)
+
+
+def _after_fork_in_parent() -> None:
+    if _held:
+        _importing.release()
+
+
+def _after_fork_in_child() -> None:
+    global _worker, _lock, _importing
+    _waiting.clear()  # they are the parent's to send
+    _worker, _lock, _importing = None, threading.Lock(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

@@ -30,6 +30,7 @@ from __future__ import annotations
 import functools
 import sys
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -43,6 +44,7 @@ from otelkit.langsmith._runs import Parent, Place, Run, place_of
 MODULE = "langsmith.run_helpers"
 VARIABLE = "_PARENT_RUN_TREE_REF"
 
+_CHILDREN = 100  # runs that are remembered of those right below a span
 _MODEL_CALLS = ("llm", "chat_model")
 _HANDLER = (
     "opentelemetry.instrumentation.genai.langchain.callback_handler",
@@ -176,7 +178,7 @@ def _tree(run: Run, project: str) -> Any:
             "thread_id": values.get(semconv.CONVERSATION_ID),
             "user_id": values.get(semconv.USER_ID),
         }
-        run.tree = RunTree(
+        tree = RunTree(
             id=UUID(run.id),
             trace_id=UUID(run.trace_id),
             dotted_order=run.order,
@@ -185,7 +187,9 @@ def _tree(run: Run, project: str) -> Any:
             project_name=project,
             extra={"metadata": {key: value for key, value in metadata.items() if value}},
         )
-        _known[run.tree.id] = run
+        tree.child_runs = deque(maxlen=_CHILDREN)  # type: ignore[assignment] # may be many
+        vars(run).setdefault("tree", tree)  # threads may come at once
+        _known[tree.id] = run
         _mend_instrumentation()
     return run.tree
 

@@ -15,6 +15,7 @@ from otelkit.export.http_client import shown
 from otelkit.langsmith._runs import Run
 
 _PATIENCE = 5.0  # seconds for one request
+_LONGEST = 65_536  # bytes of its answer
 _PAUSE = 60.0  # seconds between two
 
 
@@ -71,7 +72,7 @@ class Project:
         url = f"{self.endpoint}/sessions?limit=1&name={quote(self.name, safe='')}"
         request = urllib.request.Request(url, headers={"x-api-key": self.key or ""})  # noqa: S310
         with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
-            found: list[dict[str, Any]] = json.load(answer)
+            found: list[dict[str, Any]] = json.loads(answer.read(_LONGEST))
         return str(found[0]["tenant_id"]), str(found[0]["id"])
 
 

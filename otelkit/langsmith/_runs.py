@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from opentelemetry.trace import Span, SpanContext
 
 PLACE = "_otelkit_place"
+DEEPEST = 100  # runs above one; what is deeper begins a tree of its own
 
 
 class Trace:
@@ -55,6 +56,8 @@ class Run:
         native: The run of ``langsmith``'s own above it, if that is nearer.
     """
 
+    tree: Any = None  # langsmith's picture of it, once somebody needs one
+
     def __init__(
         self,
         context: SpanContext,
@@ -68,9 +71,9 @@ class Run:
         self.name = name
         self.start = start
         self.above = above = place.run
+        self.depth: int = above.depth + 1 if above is not None else 0
         self.native = native
         self.ended = False
-        self.tree: Any = None  # langsmith's picture of it, once somebody needs one
         self.sent_trace_id: int
         if above is not None:
             self.sent_trace_id = above.sent_trace_id
@@ -155,10 +158,9 @@ def place_below(parent: SpanContext | None) -> Place:
 
 
 def run_of(span: Span) -> Run | None:
-    """The run of ``span``, or the one it is part of; None where none is sent."""
+    """The run of ``span``, or the one it is part of; None where there is none."""
     place = place_of(span.get_span_context())
-    run = place.run if place is not None else None
-    return run if run is not None and run.sampled else None
+    return place.run if place is not None else None
 
 
 def _uuid(number: int) -> str:

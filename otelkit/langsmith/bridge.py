@@ -16,7 +16,7 @@ from otelkit.langsmith._copies import OWN, Copies
 from otelkit.langsmith._kinds import MARKS, MODEL_CALLS, PLAIN_SCOPES, kind_of
 from otelkit.langsmith._plan import Plan
 from otelkit.langsmith._project import Project
-from otelkit.langsmith._runs import PLACE, Place, Run, place_below, remember
+from otelkit.langsmith._runs import DEEPEST, PLACE, Place, Run, place_below, remember
 from otelkit.langsmith._sampling import is_sampled
 
 _OF_LANGSMITH = "langsmith"
@@ -116,6 +116,9 @@ class Bridge:
 
     def _begin(self, span: ReadableSpan, scope: str, place: Place) -> Place:
         """The place of a span that is a run, unless langsmith records the same."""
+        if place.run is not None and place.run.depth >= DEEPEST:
+            # Tasks that each start the next one never come to an end; every run holds those above.
+            place = place._replace(run=None)
         native = _native.look(place) if self._plan.mode else _native.Native()
         context = span.context
         if context is None or self._is_recorded_otherwise(span, scope, native.run):

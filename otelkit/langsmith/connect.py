@@ -61,7 +61,7 @@ def connect(settings: Settings, queue: Callable[[str, Exporter], Queue]) -> Conn
     made = None
     if planned.sends:
         made = queue(NAME, LangsmithExporter(destination(settings), copies, project))
-    _current.project = project
+    _current.project, _current.patience = project, settings.shutdown_timeout
     bridge = Bridge(planned, project, settings.langsmith_sampling_rate, copies, made)
     return Connection(bridge, found, note(settings))
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from opentelemetry import trace
 
 import otelkit
+from otelkit.langsmith import _feedback
 from otelkit.langsmith._project import Project
 from otelkit.langsmith._runs import Place, Run
 from tests.langsmith.conftest import Application, Connect
-from tests.langsmith.stand_in import PROJECT, WORKSPACE, StandIn
+from tests.langsmith.stand_in import KEY, PROJECT, WORKSPACE, StandIn
 from tests.langsmith.test_tree import http
 from tests.processes import python
+
+PATIENT = {  # nothing but LangSmith, and time for imports on a busy machine
+    "OTEL_TRACES_EXPORTER": "none",
+    "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_LOGS_EXPORTER": "none",
+    "OTELKIT_SHUTDOWN_TIMEOUT": "30",
+}
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -50,6 +61,7 @@ def test_where_no_run_is_there_is_none(application: Application) -> None:
         assert otelkit.langsmith.run_url() is None
     assert otelkit.langsmith.run_id(span) is None
     assert otelkit.langsmith.run_id(trace.INVALID_SPAN) is None
+    assert otelkit.langsmith.run_id("no span") is None
 
 
 def test_the_trace_backends_span_leads_to_the_run(application: Application) -> None:
@@ -132,6 +144,80 @@ def test_feedback_that_is_refused_is_a_warning(
     until(lambda: "feedback 'thumbs' is lost" in caplog.text)
 
 
+def test_feedback_on_a_trace_that_is_not_sampled_is_no_warning(
+    connected: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    connected(LANGSMITH_TRACING_SAMPLING_RATE="0")
+    with otelkit.traced_workflow("outer"):
+        otelkit.langsmith.feedback("thumbs", 1)
+    with trace.use_span(trace.NonRecordingSpan(trace.SpanContext(1, 2, False))):
+        otelkit.langsmith.feedback("thumbs", 1)
+    assert caplog.text == ""
+
+
+def test_feedback_that_cannot_be_sent_does_not_pile_up(
+    application: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_on, client = threading.Event(), mock.Mock()
+    client.create_feedback.side_effect = lambda *_, **__: go_on.wait(30)
+    monkeypatch.setattr(_feedback, "_client", lambda *_: client)
+    monkeypatch.setattr(_feedback, "_CAPACITY", 5)
+    with otelkit.traced_workflow("outer"):
+        for _ in range(7):
+            otelkit.langsmith.feedback("thumbs", 1)
+    threads = [one.name for one in threading.enumerate()]
+    assert threads.count("otelkit-feedback") == 1
+    assert caplog.text.count("feedback 'thumbs' is lost: 5 wait") == 2
+    go_on.set()
+    until(lambda: _feedback._worker is None)
+    assert client.create_feedback.call_count == 5
+
+
+def test_a_silent_langsmith_holds_up_neither_traces_nor_the_end(jaeger: StandIn) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = python(
+            """
+            import otelkit
+            otelkit.setup("app", instrument="none", log_format="json")
+            with otelkit.traced_workflow("outer"):
+                otelkit.langsmith.feedback("thumbs", 1)
+            """,
+            environ={
+                "LANGSMITH_TRACING": "true",
+                "LANGSMITH_API_KEY": KEY,
+                "LANGSMITH_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}",
+                "OTELKIT_SHUTDOWN_TIMEOUT": "1",
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{jaeger.url}/v1/traces",
+                "OTEL_METRICS_EXPORTER": "none",
+                "OTEL_LOGS_EXPORTER": "none",
+            },
+        )
+    assert [span.name for span in jaeger.spans] == ["invoke_workflow outer"]
+    assert "feedback is lost: 1 not sent in time" in done.stderr
+    assert KEY not in done.stderr
+
+
+def test_a_forked_child_does_not_wait_for_feedback_of_its_parent(langsmith: StandIn) -> None:
+    done = python(
+        """
+        import os, sys, time, otelkit
+        otelkit.setup("app", instrument="none", log_format="json")
+        with otelkit.traced_workflow("outer"):
+            otelkit.langsmith.feedback("parent", 1)
+            while "langsmith" not in sys.modules:
+                time.sleep(0.001)
+            child = os.fork()  # in the middle of its import
+            if child == 0:
+                otelkit.langsmith.feedback("child", 1)
+                sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """,
+        environ=langsmith.environment(**PATIENT),
+    )
+    assert "feedback" not in done.stderr
+    assert sorted(one["key"] for one in langsmith.feedback) == ["child", "parent"]
+
+
 def test_feedback_given_last_is_not_lost_at_exit(langsmith: StandIn) -> None:
     python(
         """
@@ -140,7 +226,7 @@ def test_feedback_given_last_is_not_lost_at_exit(langsmith: StandIn) -> None:
         with otelkit.traced_workflow("outer"):
             otelkit.langsmith.feedback("thumbs", 1)
         """,
-        environ=langsmith.environment(OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none"),
+        environ=langsmith.environment(**PATIENT),
     )
     assert [one["key"] for one in langsmith.feedback] == ["thumbs"]
     assert langsmith.runs(1)[0].id == langsmith.feedback[0]["run_id"]

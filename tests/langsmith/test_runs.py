@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 import otelkit
 from tests.langsmith.conftest import Application, Connect
@@ -219,15 +220,39 @@ def test_content_of_other_libraries_follows_the_mode(
     assert application.span("chat")["gen_ai.input.messages"] == json.dumps(said)
 
 
-def test_foreign_names_of_content_are_taken_away_too(application: Application) -> None:
-    attributes = {
-        "openinference.span.kind": "LLM", "input.value": SECRET, "llm.input_messages.0": SECRET,
-        "gen_ai.completion.0.content": SECRET, "traceloop.entity.output": SECRET,
-    }  # fmt: skip
+@pytest.mark.parametrize("mode", ["off", "metadata"])
+def test_foreign_names_of_content_are_taken_away_too(connected: Connect, mode: str) -> None:
+    application = connected(OTELKIT_CAPTURE=mode)
+    names = (
+        "embedding.embeddings.0.embedding.text", "gen_ai.completion.0.content",
+        "gen_ai.content.prompt", "gen_ai.request.instructions", "gen_ai.tool.definitions",
+        "input.value", "llm.input_messages.0", "llm.prompts.0", "llm.request.functions.0.name",
+        "mcp.request.params", "pydantic_ai.all_messages", "reranker.query", "tool.parameters",
+        "tool_arguments", "tool_response", "traceloop.entity.output", "traceloop.prompt.template",
+    )  # fmt: skip
+    attributes = {"openinference.span.kind": "LLM", **dict.fromkeys(names, "private")}
     application.tracer.start_span("call", attributes=attributes).end()
     application.flush()
-    assert SECRET not in application.langsmith.received
+    assert "private" not in application.langsmith.received
     assert application.langsmith.run("call").outputs == {}
+
+
+@pytest.mark.parametrize("mode", ["off", "metadata", "redacted"])
+def test_secrets_anywhere_on_spans_of_other_libraries_stay_here(
+    connected: Connect, mode: str
+) -> None:
+    application = connected(OTELKIT_CAPTURE=mode)
+    attributes = {"gen_ai.operation.name": "chat", "odd": SECRET, "odds": [SECRET]}
+    link = trace.Link(trace.SpanContext(5, 6, False), {"odd": SECRET})
+    with (
+        pytest.raises(ValueError, match="bad key"),
+        application.tracer.start_as_current_span("a", attributes=attributes, links=[link]) as span,
+    ):
+        span.add_event("odd", {"odd": SECRET, "odds": [SECRET]})
+        raise ValueError(f"bad key {SECRET}")
+    application.flush()
+    assert SECRET not in application.langsmith.received
+    assert application.langsmith.run("a").error == "bad key sk-[redacted]"
 
 
 def test_what_langsmiths_own_switches_hide_stays_hidden(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import uuid
 import weakref
@@ -16,6 +17,7 @@ from opentelemetry.propagate import extract
 from opentelemetry.trace import SpanKind
 
 import otelkit
+from otelkit import enrich
 from otelkit.langsmith import _runs
 from otelkit.langsmith._sampling import is_sampled
 from tests.langsmith.conftest import Application, Connect
@@ -193,6 +195,10 @@ def test_two_thousand_spans_in_one_trace(application: Application) -> None:
     assert [run.name for run in runs if run.parent_id is None] == ["big"]
     assert application.queue.counts().lost == 0
     assert max(application.langsmith.sizes) <= 100
+    there = [s.span_id for s in application.jaeger.spans if s.name == "chat gpt-5-mini"]
+    usages = [run.usage for run in runs if run.run_type == "llm"]
+    assert len(there) == len(usages) == 800
+    assert {(usage["total_tokens"], usage["total_cost"] > 0) for usage in usages} == {(15, True)}
 
 
 def test_generators_hang_where_they_were_made(application: Application) -> None:
@@ -240,13 +246,36 @@ def test_an_unsampled_run_has_no_link(connected: Connect) -> None:
     assert "otelkit.langsmith.run_url" not in application.span("invoke_workflow unseen")
 
 
-def test_a_span_that_never_ends_is_forgotten(application: Application) -> None:
+def test_a_span_that_never_ends_is_forgotten(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrich, "_OPEN_AT_MOST", 0)  # of which as many as that are remembered
     span = application.tracer.start_span("lost", attributes={"gen_ai.operation.name": "chat"})
     place = _runs.place_of(span.get_span_context())
     assert place is not None
     forgotten = weakref.ref(place.run)
     del span, place
     assert forgotten() is None
+
+
+def test_tasks_that_start_each_other_hold_no_memory(application: Application) -> None:
+    inherited = context.get_current()
+    first = None
+    for _ in range(350):
+        token = context.attach(inherited)
+        with otelkit.traced_workflow("poll") as span:
+            inherited = context.get_current()
+        context.detach(token)
+        if first is None:
+            place = _runs.place_of(span.get_span_context())
+            assert place is not None
+            first = weakref.ref(place.run)
+            del place
+    runs = application.runs()
+    assert len(runs) == 350
+    assert len([run for run in runs if run.parent_id is None]) == 4
+    gc.collect()
+    assert first() is None
 
 
 def test_what_a_span_is_part_of_survives_a_wrapper(application: Application) -> None:
