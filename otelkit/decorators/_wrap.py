@@ -24,9 +24,15 @@ _CHUNK, _CLOSE = object(), object()
 
 def wrap(function: Function, begin: Begin) -> Function:
     """``function`` with a call begun and finished around each of its calls."""
-    called = function
-    if not inspect.isroutine(function) and not isinstance(function, functools.partial):
-        called = type(function).__call__  # a callable object is what its __call__ is
+    if inspect.isroutine(function) or isinstance(function, functools.partial):
+        return _wrapper(function, function, begin)
+    from otelkit.decorators._object import TracedObject
+
+    return TracedObject(function, _wrapper(function, type(function).__call__, begin))
+
+
+def _wrapper(function: Function, called: Function, begin: Begin) -> Function:
+    """A wrapper around ``function``, of the kind that ``called`` is."""
     if inspect.isasyncgenfunction(called):
         return _async_generator(function, begin)
     if inspect.isgeneratorfunction(called):
@@ -158,6 +164,7 @@ def _async_generator(function: Function, begin: Begin) -> Function:
             if call is not None:
                 call.succeed()
         except BaseException as error:
+            _hide_helpers(error)
             if call is not None:
                 call.fail(error)
             raise
@@ -202,6 +209,19 @@ def _next_chunk(
         except BaseException as error:
             resume, given = steps.throw, error
         waiting = run(resume, given)
+
+
+_HELPERS = (_steps.__code__, _next_chunk.__code__)
+
+
+def _hide_helpers(error: BaseException) -> None:
+    """Leave of this module only the wrapper in the traceback, which is where it begins."""
+    wrapper = error.__traceback__
+    inside = wrapper and wrapper.tb_next
+    while inside is not None and inside.tb_frame.f_code in _HELPERS:
+        inside = inside.tb_next
+    if wrapper is not None:
+        wrapper.tb_next = inside
 
 
 def _first_step(generator: Any) -> Any:

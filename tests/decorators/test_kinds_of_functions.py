@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import functools
 import inspect
 import pickle
@@ -159,6 +160,40 @@ def test_callable_objects(seen):
     assert seen.names == ["execute_tool Adder", "execute_tool Later"]
 
 
+def test_a_callable_object_stays_what_it_is(seen):
+    class Model:
+        scale = 2
+
+        def __init__(self):
+            self.calls = 0
+
+        def __call__(self, x):
+            self.calls += 1
+            if x is None:
+                raise KeyError("x")
+            return x * self.scale
+
+        def reset(self):
+            self.calls = 0
+
+    model = Model()
+    traced_model = traced_tool(model)
+    assert isinstance(traced_model, Model)
+    assert inspect.signature(traced_model) == inspect.signature(model)
+    assert traced_model(3) == 6
+    assert (traced_model.calls, model.calls, traced_model.scale) == (1, 1, 2)
+    traced_model.reset()
+    traced_model.scale = 10
+    assert traced_model(3) == 30
+    assert copy.copy(traced_model)(3) == 30
+    assert copy.deepcopy(traced_model).calls == 1
+    with pytest.raises(KeyError) as caught:
+        traced_model(None)
+    frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert frames[1:] == ["traced", "__call__"]
+    assert seen.names == ["execute_tool Model"] * 3
+
+
 def test_a_builtin(seen):
     assert traced_tool(len)("abc") == 3
     assert seen.names == ["execute_tool len"]
@@ -307,6 +342,29 @@ class TestExceptions:
         assert caught.value is error
         frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
         assert frames[1:] == ["traced", "fail"]
+
+    def test_generators_too_show_one_more_frame(self, seen):
+        @traced
+        def numbers():
+            yield 1
+            raise KeyError
+
+        @traced
+        async def later():
+            yield 1
+            await asyncio.sleep(0)
+            raise KeyError
+
+        async def consume():
+            async for _ in later():
+                pass
+
+        for run, name in ((lambda: list(numbers()), "numbers"), (consume, "later")):
+            with pytest.raises(KeyError) as caught:
+                asyncio.run(run()) if run is consume else run()
+            frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+            assert frames[-2:] == ["traced", name]
+            assert frames.count("traced") == 1
 
     def test_status_and_type_and_one_event(self, seen):
         @traced_stage("inner")
