@@ -8,7 +8,9 @@ import urllib.parse
 from typing import Any
 
 
-def send(url: str, body: Any = None, *, timeout: float = 20.0) -> tuple[int, str]:
+def send(
+    url: str, body: Any = None, headers: dict[str, str] | None = None, *, timeout: float = 20.0
+) -> tuple[int, str]:
     """Send GET, or POST with `body` as JSON, and return the status and the text of the answer.
 
     Raises:
@@ -21,8 +23,8 @@ def send(url: str, body: Any = None, *, timeout: float = 20.0) -> tuple[int, str
         if body is None:
             connection.request("GET", path)
         else:
-            headers = {"content-type": "application/json"}
-            connection.request("POST", path, json.dumps(body), headers)
+            about = {"content-type": "application/json", **(headers or {})}
+            connection.request("POST", path, json.dumps(body), about)
         response = connection.getresponse()
         return response.status, response.read().decode()
     finally:

@@ -37,7 +37,7 @@ def locate() -> tuple[str, Path]:
         OtelkitError: The service is not part of this installation.
     """
     if any(importlib.util.find_spec(name) is None for name in _NEEDED):
-        raise MissingExtraError("demo", "otelkit demo")
+        raise MissingExtraError("demo", "the demo")
     package = Path(otelkit.__file__).parent
     if (package / "_demo").is_dir():
         return "otelkit._demo", package.parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             if args.serve:
                 _serve(service_url)
             else:
-                print("To look around in it: otelkit demo --serve")
+                print(f"To look around in it: {_command()} demo --serve")
             return code
     except KeyboardInterrupt:
         return 130
@@ -81,6 +82,7 @@ def _start(stack: contextlib.ExitStack, folder: Path, viewer_url: str) -> str:
 
 
 def _show(viewer_url: str, service_url: str) -> int:
+    _demo_requests.warm_up(service_url)
     sent = list(_demo_requests.send_all(service_url))
     evidence, missing = _arrived(viewer_url, sent)
     _demo_report.heading("Requests")
@@ -92,7 +94,7 @@ def _show(viewer_url: str, service_url: str) -> int:
         _demo_report.tree(success)
         _demo_report.heading("Its log lines")
         _demo_report.logs(success)
-        _demo_report.heading("Tokens and cost by agent")
+        _demo_report.heading("Tokens and cost by agent, all four requests together")
         _demo_report.agents(evidence.traces.values())
     print()
     if missing:
@@ -118,6 +120,14 @@ def _read(viewer_url: str, sent: list[Sent]) -> Evidence:
     traces = {one.about: _demo_trace.read(viewer_url, one.start, one.end) for one in sent}
     found = {about: trace for about, trace in traces.items() if trace is not None}
     return Evidence(sent, found, _demo_trace.ask(f"{viewer_url}/api/metrics")["metrics"])
+
+
+def _command() -> str:
+    """`otelkit` as it can be typed here: with its path where the shell does not find it alone."""
+    given, found = Path(sys.argv[0]), shutil.which("otelkit")
+    if given.name == "__main__.py":
+        return f"{sys.executable} -m otelkit"
+    return "otelkit" if found and given.samefile(found) else str(given)
 
 
 def _serve(service_url: str) -> None:

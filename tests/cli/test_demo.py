@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from otelkit.cli import _demo_service, _demo_trace
+from otelkit.cli import _demo_service, _demo_trace, demo, main
 from otelkit.errors import MissingExtraError
 
 DEMO = [sys.executable, "-m", "otelkit", "demo"]
@@ -97,7 +97,8 @@ def test_log_lines_carry_the_id_of_the_trace(output: str) -> None:
 
 
 def test_tokens_and_cost_are_summed_by_agent(output: str) -> None:
-    head, *rows = [line.split() for line in part(output, "Tokens and cost by agent")]
+    heading = "Tokens and cost by agent, all four requests together"
+    head, *rows = [line.split() for line in part(output, heading)]
     assert head == ["agent", "calls", "input", "cached", "output", "reasoning", "cost"]
     assert [row[0] for row in rows] == ["architect", "coder", "reviewer", "all"]
     costs = [float(row[-1].removeprefix("$")) for row in rows]
@@ -105,15 +106,22 @@ def test_tokens_and_cost_are_summed_by_agent(output: str) -> None:
     assert sum(costs[:-1]) == pytest.approx(costs[-1], abs=2e-6)
 
 
+def test_what_it_tells_to_type_works(output: str) -> None:
+    assert f"To look around in it: {sys.executable} -m otelkit demo --serve" in output
+
+
 def test_without_a_terminal_there_are_no_colours(output: str) -> None:
     assert "\x1b" not in output
 
 
-def test_it_fails_and_says_what_is_missing(tmp_path: Path) -> None:
-    with started(folder=tmp_path, OTEL_SDK_DISABLED="true") as demo:
-        out, _ = demo.communicate(timeout=60)
-    assert demo.returncode == 1
-    missing = part(out, "Missing:")
+def test_it_fails_and_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(demo, "_ARRIVE_SECONDS", 0.5)
+    assert main(["demo"]) == 1
+    missing = part(capsys.readouterr().out, "Missing:")
     assert "  ✗ success: there is no trace of this request" in missing
     assert "  ✗ metrics: no code_files_generated" in missing
     assert list(tmp_path.iterdir()) == []
@@ -142,11 +150,15 @@ def test_serve_keeps_the_viewer_until_it_is_interrupted(tmp_path: Path) -> None:
             assert lines[-1], "".join(lines)
         [viewer_url] = re.findall(r"viewer +(http://\S+)", "".join(lines))
         processes = children(demo)
+        [service_url] = re.findall(r"service +(http://\S+)", "".join(lines))
+        runs = _demo_trace.ask(f"{service_url}/runs")
         names = [trace["name"] for trace in _demo_trace.ask(f"{viewer_url}/api/traces")["traces"]]
         demo.send_signal(signal.SIGINT)
         _, err = demo.communicate(timeout=30)
     assert (demo.returncode, err) == (0, "")
     assert names == ["POST /generate/stream", *["POST /generate"] * 3, "create_tables"]
+    # The first of all, which warmed the service up, left no trace.
+    assert [run["status"] for run in runs].count("completed") == 3
     assert any(line.startswith("  curl http://127.0.0.1:") for line in lines)
     assert ended(processes)
 
