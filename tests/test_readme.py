@@ -31,6 +31,7 @@ ELSEWHERE = {
     "make demo": "tests/cli/test_demo.py",
     "make test": "this run",
     "otelkit view": "tests/viewer",
+    "otelkit rules --namespace shop shop.app > rules.yml": "tests/prometheus/test_rules.py",
     'pip install "./otelkit[fastapi,sqlalchemy,prices]"': "tests/wheel.sh",
 }
 

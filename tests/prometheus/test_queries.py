@@ -16,17 +16,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from otelkit.cli import _demo_service, _demo_trace
-from otelkit.prometheus import aliases
-from otelkit.prometheus.families import Family, sample_names
+from otelkit.prometheus import aliases, names
+from otelkit.prometheus.families import Family, Kind, sample_names
 from tests.examples.service import Service, running
 from tests.integrations.conftest import wait_until
 from tests.processes import ROOT
 from tests.prometheus import server
+from tests.prometheus.documented import metrics
 from tests.prometheus.server import Prometheus
 
 QUERIES = [
@@ -182,6 +184,23 @@ def test_exemplars_lead_to_traces(setting: Setting) -> None:
     for trace in list(traces)[:3]:
         spans = _demo_trace.ask(f"{setting.service.viewer_url}/api/traces/{trace}")["spans"]
         assert "POST /generate" in [span["name"] for span in spans]
+
+
+def test_kinds_and_labels_are_those_that_readme_names(setting: Setting) -> None:
+    page = setting.service.ask("/metrics").text
+    shown = {family.name: family for family in text_string_to_metric_families(page)}
+    differing, seen = {}, set()
+    for metric, row in metrics().items():
+        name = names.family(metric, cast("Kind", row.kind), row.unit)[0]
+        if name in shown:
+            seen.add(metric)
+            family = shown[name]
+            kind = "updown" if row.kind == "updown" and family.type == "gauge" else family.type
+            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+            if kind not in (row.kind, "unknown") or labels - set(map(names.label, row.attributes)):
+                differing[metric] = (kind, labels)
+    assert differing == {}
+    assert len(seen) > 15
 
 
 def test_the_page_is_clean(setting: Setting, tmp_path: Path) -> None:
