@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +23,8 @@ MARKS = frozenset(
     }
 )  # fmt: skip
 
-# Scopes whose spans are never runs, so that nobody has to look at the spans.
-PLAIN_SCOPES = (
+# Scopes whose spans are never runs.
+_PLAIN_SCOPES = (
     "otelkit.",
     *(
         f"opentelemetry.instrumentation.{library}"
@@ -44,6 +45,12 @@ _OF_OPENINFERENCE = {
     "LLM": LLM, "EMBEDDING": EMBEDDING, "TOOL": TOOL, "RETRIEVER": RETRIEVER,
 }  # fmt: skip
 _KINDS = frozenset({LLM, TOOL, CHAIN, EMBEDDING, RETRIEVER, "prompt", "parser"})
+
+
+@functools.lru_cache(1024)
+def is_plain(scope: str) -> bool:
+    """Whether spans of ``scope`` are never runs, so that nobody has to look at the spans."""
+    return scope.startswith(_PLAIN_SCOPES)
 
 
 def kind_of(attributes: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from otelkit.decorators._call import note_failure
 from otelkit.export.queue import Queue
 from otelkit.langsmith import _native
 from otelkit.langsmith._copies import OWN, Copies
-from otelkit.langsmith._kinds import MARKS, MODEL_CALLS, PLAIN_SCOPES, kind_of
+from otelkit.langsmith._kinds import MARKS, MODEL_CALLS, is_plain, kind_of
 from otelkit.langsmith._plan import Plan
 from otelkit.langsmith._project import Project
 from otelkit.langsmith._runs import DEEPEST, PLACE, Place, Run, place_below, remember
@@ -63,7 +63,7 @@ class Bridge:
             place = parent.__dict__.get(PLACE) if parent is not None else None
             if place is None:
                 place = place_below(parent)
-            if scope is None or not scope.name.startswith(PLAIN_SCOPES):
+            if scope is None or not is_plain(scope.name):
                 place = self._place(span, _scope(span), place, parent_context)
             elif place.open:
                 place = place._replace(open=False)
