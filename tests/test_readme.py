@@ -56,6 +56,21 @@ def test_every_block_of_code_runs_as_it_stands(code):
         assert done.returncode == 0, done.stderr
 
 
+def test_the_metrics_block_can_be_pasted_into_a_shell():
+    (block,) = [code for code in PYTHON if "otelkit.histogram(" in code]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-i", "-q"],
+        input=block,
+        env=environment("http://127.0.0.1:9"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Error" not in done.stderr
+    assert done.stderr.count("...") >= 2  # the block of `with` has ended
+
+
 def test_the_code_about_decorators_makes_the_tree_it_promises():
     (code,) = [code for code in PYTHON if "traced_workflow" in code]
     program = f"import otelkit\notelkit.setup(service_name='readme')\n{code}"
@@ -121,6 +136,15 @@ def test_the_tables_of_variables_are_those_of_the_settings():
     assert variables.rendered(README) == README, "run make docs"
     written = (ROOT / "docs" / "variables.md").read_text()
     assert written == variables.everything(), "run make docs"
+
+
+def test_the_table_of_extras_names_each():
+    project = (ROOT / "pyproject.toml").read_text()
+    declared = project.partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    table = README.partition("| Extra |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", table))
+    # `prometheus` brings nothing, `dev` is for this clone.
+    assert named == set(re.findall(r"^(\w+) = \[", declared, re.MULTILINE)) - {"prometheus", "dev"}
 
 
 def test_the_picture_is_there():

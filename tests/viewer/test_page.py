@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -14,8 +13,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from otelkit.viewer import Viewer
 
 from .client import START, TRACE, attributes, log, logs, post, span, traces
+from .conftest import CHROMIUM
 
-CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
@@ -37,8 +36,6 @@ MESSAGES = json.dumps(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if shutil.which(CHROMIUM) is None:
-        pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium", pytrace=False)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
         yield running
