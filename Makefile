@@ -27,7 +27,7 @@ test: $(VENV)/.ready  ## run the tests
 	$(BIN)/python -m pytest
 
 test-soak: $(VENV)/.ready  ## run the tests that take minutes: outages, forks by the hundred
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m 'soak and not stack'
 
 test-stack: $(VENV)/.ready  ## run the tests of the stack, with the real collector and Prometheus
 	$(BIN)/python -m pytest -m stack
