@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("otelkit")
 _SCOPE_KEY = create_key("otelkit-scope")
 _BOUND_KEY = create_key("otelkit-bound")
+_LONGEST = 1_024  # characters of a value that is written on every span and record inside
 _BAGGAGE_NAMES = (semconv.USER_ID, semconv.CONVERSATION_ID, semconv.REQUEST_ID, semconv.TAGS)
 
 _propagate = False
@@ -91,7 +92,7 @@ class bind:
         user_id: Written as ``user.id``.
         session_id: Written as ``gen_ai.conversation.id``.
         request_id: Written as ``otelkit.request.id``.
-        tags: Written as ``otelkit.tags``.
+        tags: Written as ``otelkit.tags``. Of each text at most 1,024 characters are written.
 
     Raises:
         ConfigError: ``tags`` is no list of texts, but one text, say, or a number.
@@ -174,7 +175,7 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     try:
-        return valid(value if type(value) is str else str.__str__(str(value)))
+        return valid(value if type(value) is str else str.__str__(str(value)))[:_LONGEST]
     except Exception as error:
         _tell(error)
         return None

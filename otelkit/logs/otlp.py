@@ -47,7 +47,8 @@ class OtlpHandler(QuietHandler):
         self._provider = provider
         self._count = settings.log_attribute_count_limit
         self._length = settings.log_attribute_length_limit
-        self._bounded = self._count >= _MOST_ATTRIBUTES and self._length >= 2 * FIELD_LIMIT
+        # What a value can be long at most; the stack of an exception is cut in any case.
+        self._bounded = self._count >= _MOST_ATTRIBUTES and self._length >= FIELD_LIMIT + 64
         self._loggers: dict[str, Logger] = {}
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -93,7 +94,7 @@ class OtlpHandler(QuietHandler):
             attributes[semconv.EXCEPTION_STACKTRACE] = made.raised.stack
         if made.request_id:
             attributes[semconv.REQUEST_ID] = made.request_id
-        if self._bounded:
+        if self._bounded and not made.raised:
             return attributes
         # The SDK logs and warns about what it cuts and drops itself, for every single record.
         cut = {

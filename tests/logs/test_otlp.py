@@ -256,6 +256,21 @@ def test_more_fields_than_attributes_allowed_warn_nobody(
     assert attributes["field0"] == "xxxxx"
 
 
+def test_values_as_long_as_they_may_be_warn_nobody(
+    exported: Exported, logger: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    exported.install(log_format="off")
+    logging.root.addHandler(caplog.handler)
+    with bind(user_id="u" * 1_000_000, tags=["t" * 1_000_000]):
+        try:
+            raise ValueError("x" * 100_000)
+        except ValueError:
+            logger.exception("long", extra={"text": "x" * 100_000, "list": ["x" * 100_000]})
+    assert [record.getMessage() for record in caplog.records] == ["long"]
+    lengths = [len(str(value)) for value in exported.attributes().values()]
+    assert 16_000 < max(lengths) <= 16_384 + len("['']")
+
+
 def test_without_a_provider_the_console_is_still_formatted(
     logger: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
