@@ -153,15 +153,9 @@ class Client:
         if self._url.scheme == "https":
             context = sockets.tls_context(*self._files)
             context.set_alpn_protocols(["h2"])
-            sock.settimeout(sockets.left(deadline))
-            secure = context.wrap_socket(
-                sock, server_hostname=self._host, do_handshake_on_connect=False
-            )
-            self._watch(secure)
-            secure.do_handshake()
-            if secure.selected_alpn_protocol() != "h2":
+            sock = secured = sockets.secure(sock, self._host, context, deadline, self._watch)
+            if secured.selected_alpn_protocol() != "h2":
                 raise ConnectionError("the peer does not take HTTP/2 over TLS; is the port right?")
-            sock = secure
         return Connection(sock)
 
     def _watch(self, sock: socket.socket) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+import contextlib
 import http.client
 import io
 import socket
@@ -62,28 +63,28 @@ class Client:
         self._headers = {**_authorization("authorization", self._url), **headers}
         self._files = (certificate, client_certificate, client_key)
         self._proxy = _proxy(self._url)
+        self._sock: socket.socket | None = None
         self._connection: http.client.HTTPConnection | None = None
+        self._aborted = False
 
     def close(self) -> None:
         """Ends the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        sock, self._sock, self._connection = self._sock, None, None
+        if sock is not None:
+            sock.close()
 
     def abort(self) -> None:
-        """Ends a connection that another thread reads from: it then finds its end."""
-        if (sock := self._socket()) is not None:
+        """Makes the request that another thread sends fail at once, and every further one."""
+        self._aborted = True
+        if (sock := self._sock) is not None:
             sockets.abort(sock)
 
     def let_go(self) -> None:
-        """Closes this process's hold on a connection that its parent goes on using."""
-        sock, self._connection = self._socket(), None
+        """Leaves a connection to the parent process, and starts without one."""
+        sock, self._sock, self._connection = self._sock, None, None
+        self._aborted = False
         if sock is not None:
             sockets.let_go(sock)
-
-    def _socket(self) -> socket.socket | None:
-        connection = self._connection
-        return connection.sock if connection is not None else None
 
     def post(self, body: bytes, timeout: float) -> Response:
         """Posts ``body`` and returns the answer.
@@ -95,19 +96,21 @@ class Client:
         deadline = time.monotonic() + timeout
         if self._connection is not None:
             try:
-                return self._exchange(self._connection, body, deadline)
+                return self._exchange(body, deadline)
             except (ConnectionError, http.client.BadStatusLine):
                 pass  # a kept connection may have been closed by the peer: once more with a new one
-        self._connection = self._connect(deadline)
-        return self._exchange(self._connection, body, deadline)
+        return self._exchange(body, deadline)
 
-    def _exchange(
-        self, connection: http.client.HTTPConnection, body: bytes, deadline: float
-    ) -> Response:
+    def _exchange(self, body: bytes, deadline: float) -> Response:
         try:
+            connection = self._connection or self._connect(deadline)
+            self._connection = connection
             connection.sock.settimeout(left(deadline))
             connection.response_class = _deadlined(deadline)
-            connection.request("POST", self._target(), body, self._headers)
+            headers = {**self._headers, "content-length": str(len(body))}
+            connection.request("POST", self._target(), headers=headers)
+            with contextlib.suppress(ConnectionError):  # it may have answered first
+                sockets.send(connection.sock, body, deadline)
             answer = connection.getresponse()
             beginning = answer.read(LONGEST_ANSWER)
             response = Response(answer.status, answer.reason, answer.headers, beginning)
@@ -126,19 +129,39 @@ class Client:
         return path
 
     def _connect(self, deadline: float) -> http.client.HTTPConnection:
-        peer = self._proxy or self._url
+        peer, host = self._proxy or self._url, self._url.hostname or ""
         if self._url.scheme == "http":
-            connection = http.client.HTTPConnection(peer.hostname or "", peer.port or 80)
-        else:
-            tls = sockets.tls_context(*self._files)
-            port = peer.port or (443 if peer is self._url else 80)
-            connection = http.client.HTTPSConnection(peer.hostname or "", port, context=tls)
-            if self._proxy:
-                headers = _authorization("proxy-authorization", self._proxy)
-                connection.set_tunnel(self._url.hostname or "", self._url.port or 443, headers)
-        connection.timeout = left(deadline)
-        connection.connect()
+            connection = http.client.HTTPConnection(host, self._url.port)
+            connection.sock = self._socket(peer, 80, deadline)
+            return connection
+        context = sockets.tls_context(*self._files)
+        connection = http.client.HTTPSConnection(host, self._url.port, context=context)
+        sock = self._socket(peer, 80 if self._proxy else 443, deadline)
+        if self._proxy:
+            self._tunnel(sock, self._proxy, deadline)
+        connection.sock = sockets.secure(sock, host, context, deadline, self._watch)
         return connection
+
+    def _socket(self, peer: SplitResult, default_port: int, deadline: float) -> socket.socket:
+        port = peer.port or default_port
+        return sockets.connect(peer.hostname or "", port, deadline, self._watch)
+
+    def _watch(self, sock: socket.socket) -> None:
+        """Lets :meth:`abort` know of a socket."""
+        self._sock = sock
+        if self._aborted:
+            raise ConnectionAbortedError("ended")
+
+    def _tunnel(self, sock: socket.socket, proxy: SplitResult, deadline: float) -> None:
+        """Has a proxy pass on what is sent."""
+        target = f"{_host(self._url)}" if self._url.port else f"{_host(self._url)}:443"
+        headers = {"host": target, **_authorization("proxy-authorization", proxy)}
+        lines = [f"CONNECT {target} HTTP/1.1", *(": ".join(pair) for pair in headers.items())]
+        sockets.send(sock, "\r\n".join([*lines, "", ""]).encode("latin-1"), deadline)
+        answer = _deadlined(deadline)(sock, method="CONNECT")
+        answer.begin()
+        if answer.status != 200:
+            raise OSError(f"the proxy answered {answer.status} {answer.reason}")
 
 
 def _host(url: SplitResult) -> str:

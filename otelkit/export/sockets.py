@@ -57,6 +57,25 @@ def connect(
     raise refused or OSError("the name has no address")
 
 
+def secure(
+    sock: socket.socket,
+    host: str,
+    context: ssl.SSLContext,
+    deadline: float,
+    watch: Callable[[socket.socket], None],
+) -> ssl.SSLSocket:
+    """TLS over a connection to ``host``; ``watch`` is called before the handshake.
+
+    Raises:
+        OSError: The certificate is not trusted, or there is no handshake in time.
+    """
+    secured = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    watch(secured)
+    secured.settimeout(left(deadline))
+    secured.do_handshake()
+    return secured
+
+
 def send(sock: socket.socket, data: bytes, deadline: float) -> None:
     """Sends all of ``data``. (``sendall`` over TLS has the time anew for every part it sends.)
 
