@@ -16,7 +16,6 @@ import hashlib
 import itertools
 import os
 from datetime import datetime, timezone
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from opentelemetry.trace import Span, SpanContext
@@ -83,6 +82,7 @@ class Run:
             self.sent_trace_id = _derived(context)
         self.sampled: bool = above is None or above.sampled
         self.id = _uuid(self.sent_trace_id if above is None else self.span_id)
+        self._order: str | None = None
         self.trace_id: str  # the id of the root of its tree
         if native is not None:
             self.trace_id = native.trace_id
@@ -96,9 +96,14 @@ class Run:
             return self.native.id
         return None if self.above is None else self.above.id
 
-    @cached_property
+    @property
     def order(self) -> str:
         """LangSmith's ``dotted_order``: start and id of every run from the root to this one."""
+        if self._order is None:  # cached_property has a lock, which a fork may copy held
+            self._order = self._ordered()
+        return self._order
+
+    def _ordered(self) -> str:
         start = self.started.strftime("%Y%m%dT%H%M%S%fZ")
         if self.native is not None:
             return f"{self.native.order}.{start}{self.id}"

@@ -120,8 +120,8 @@ class StandIn:
         (found,) = [run for run in self._visible() if run.name == name]
         return found
 
-    def tree(self) -> str:
-        """The runs, each below its parent: kind and name."""
+    def tree(self, root: Run | None = None) -> str:
+        """The runs, each below its parent: kind and name. Those below ``root`` are sorted."""
         runs = self._visible()
 
         def lines(parent: str | None, indent: str) -> Iterator[str]:
@@ -130,7 +130,10 @@ class StandIn:
                     yield f"{indent}{run.run_type} {run.name}"
                     yield from lines(run.id, indent + "  ")
 
-        return "\n".join(lines(None, ""))
+        if root is None:
+            return "\n".join(lines(None, ""))
+        runs = sorted((run for run in runs if run.trace_id == root.trace_id), key=lambda r: r.name)
+        return "\n".join([f"{root.run_type} {root.name}", *lines(root.id, "  ")])
 
     @property
     def received(self) -> str:

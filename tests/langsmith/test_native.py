@@ -13,6 +13,7 @@ from itertools import product
 
 import pytest
 
+from tests.langsmith.apps import at_once
 from tests.langsmith.apps.graph import TREE, USAGE
 from tests.langsmith.stand_in import StandIn
 from tests.processes import python
@@ -53,10 +54,13 @@ SCENES: dict[str, dict[str, str]] = {
              "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "",
              "OTEL_TRACES_EXPORTER": "none"},
     "models": {},
+    "many": {},
+    "sampled": {"LANGSMITH_TRACING_SAMPLING_RATE": "0.5"},
 }  # fmt: skip
 PROCESSES = {
     "graph": (("plain", "stamp", *MATRIX), ("late",)),
     "models": (("models",),),
+    "at_once": (("many", "sampled"),),
 }
 
 
@@ -210,3 +214,23 @@ def test_a_call_of_a_model_is_one_run_whoever_sees_it(done: dict[str, Done]) -> 
     runs = [run for run in done["models"].langsmith.runs() if run.name != "models"]
     assert [run.usage.get("input_tokens") for run in runs] == [32, 32, 32, 32, None, 32]
     assert done["models"].spans.count("chat gpt-5-mini") == 5
+
+
+def test_requests_at_once_in_threads_and_tasks_are_a_tree_each(done: dict[str, Done]) -> None:
+    done["many"].langsmith.check()
+    names = {f"{kind} {number}" for kind in ("sync", "async") for number in range(at_once.COUNT)}
+    roots = {run.name: run for run in done["many"].langsmith.runs() if run.parent_id is None}
+    assert set(roots) == {*names, "outermost"}
+    for name in names:
+        assert done["many"].langsmith.tree(roots[name]) == at_once.TREE.format(name)
+    outermost = ("chain outermost", "  chain inside", "    chain note", "      tool write")
+    assert done["many"].langsmith.tree(roots["outermost"]) == "\n".join(outermost)
+
+
+def test_spans_and_runs_are_sampled_together(done: dict[str, Done]) -> None:
+    done["sampled"].langsmith.check()
+    roots = [run for run in done["sampled"].langsmith.runs() if run.parent_id is None]
+    assert 2 <= len(roots) < 2 * at_once.COUNT
+    for root in roots:
+        whole = at_once.TREE.count("\n") if root.name != "outermost" else 3
+        assert done["sampled"].langsmith.tree(root).count("\n") == whole

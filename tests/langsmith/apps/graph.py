@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, TypedDict
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, StateGraph
-from langsmith import run_trees, traceable, utils
+from langsmith import run_trees, traceable
 from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
 
 import otelkit
+from tests.langsmith.apps.scenes import play
 
 USAGE = {"input_tokens": 12, "output_tokens": 3, "total_tokens": 15}
 
@@ -78,31 +78,21 @@ chain question
 
 
 def main(*scenes: dict[str, str]) -> None:
-    """Runs it once for each of ``scenes``, with their variables, as if each were a process.
+    """Runs it in each of ``scenes``.
 
-    ``LATE`` makes langsmith's client before ``setup()``; ``INSTRUMENTED`` lets the official
-    instrumentation make spans of LangChain's runs.
+    ``INSTRUMENTED`` lets the official instrumentation make spans of LangChain's runs.
     """
-    for scene in scenes:
-        os.environ.update(scene)
-        for cached in (utils.get_env_var, utils.get_tracer_project):
-            cached.cache_clear()
-        run_trees._CLIENT = None
-        if "LATE" in scene:
-            run_trees.get_cached_client()
-        _run("INSTRUMENTED" in scene)
-        for name in scene:
-            del os.environ[name]
+    play(_run, scenes)
 
 
-def _run(instrumented: bool) -> None:
+def _run(scene: dict[str, str]) -> None:
     telemetry = otelkit.setup(service_name="graph")
-    if instrumented:
+    if "INSTRUMENTED" in scene:
         LangChainInstrumentor().instrument(skip_dep_check=True)  # it asks for all of langchain
     with otelkit.traced_workflow("question"), otelkit.traced_agent("researcher"):
         graph().invoke({"question": "why "})
     run_trees.get_cached_client().flush()
     telemetry.flush(10)
     telemetry.shutdown(10)
-    if instrumented:
+    if "INSTRUMENTED" in scene:
         LangChainInstrumentor().uninstrument()

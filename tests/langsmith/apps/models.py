@@ -6,7 +6,6 @@ official instrumentation has in hand; the same client bare; and a LangChain mode
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import openai
@@ -18,6 +17,7 @@ from langsmith.wrappers import wrap_openai
 
 import otelkit
 from examples.codegen_service import model_server
+from tests.langsmith.apps.scenes import play
 
 MODEL = "gpt-5-mini"
 MESSAGES: list[Any] = [{"role": "user", "content": '{"task": "review", "models": []}'}]
@@ -44,8 +44,10 @@ class Chat(BaseChatModel):
 
 
 def main(*scenes: dict[str, str]) -> None:
-    for scene in scenes:
-        os.environ.update(scene)
+    play(_run, scenes)
+
+
+def _run(_: dict[str, str]) -> None:
     telemetry = otelkit.setup(service_name="models")
     bare = openai.OpenAI(api_key="local", base_url=model_server.start())
     wrapped = wrap_openai(openai.OpenAI(api_key="local", base_url=model_server.start()))
