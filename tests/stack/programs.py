@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -41,10 +42,12 @@ def find(*names: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that the system gives to clients: who is away keeps it."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
@@ -143,7 +146,7 @@ class Collector(Program):
         files: Configuration, merged in this order.
         changes: Merged last; what a test needs to be other than shipped.
         env: Addresses of the destinations.
-        disk: A folder that is a file system of 4 MiB for this process; see :meth:`fill_disk`.
+        disk: A folder that is a file system of 32 MiB for this process; see :meth:`fill_disk`.
     """
 
     def __init__(
@@ -219,7 +222,7 @@ def _on(disk: Path | None) -> list[str]:
     """What runs a command where ``disk`` is a small file system, as no particular user."""
     if disk is None:
         return []
-    mount = 'mount -t tmpfs -o size=4m tmpfs "$1" && shift && exec "$@"'
+    mount = 'mount -t tmpfs -o size=32m tmpfs "$1" && shift && exec "$@"'
     return ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh", str(disk)]
 
 
