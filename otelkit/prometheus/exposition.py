@@ -128,7 +128,7 @@ class Exposition:
         if self._port is not None and self._listener is None:
             try:
                 self._listener = Listener(self._settings.metrics_host, self._port, self)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # the second: a host no name server is asked for
                 if self._worker is None:  # else another worker has it
                     self._warn(f"nobody can be answered on port {self._port}", error)
         if self._worker is None:

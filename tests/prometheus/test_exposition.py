@@ -258,6 +258,16 @@ class TestPort:
         finally:
             exposition.close()
 
+    @pytest.mark.parametrize("host", ["no.such.host.invalid", f"{'x' * 64}.invalid", "::zz"])
+    def test_a_host_that_is_none_costs_the_port_only(
+        self, measuring: Measuring, host: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        measuring.meter.create_counter("jobs").add(1)
+        made = Exposition(Settings(metrics_host=host), measuring.reader.get_metrics_data, port=1)
+        wait_until(lambda: "nobody can be answered on port 1" in caplog.text, 30)
+        assert "jobs_total 1" in page(made)
+        made.close()
+
     def answers(self, port: int) -> bool:
         try:
             return self.ask(port).status == 200
