@@ -13,8 +13,7 @@ from itertools import product
 
 import pytest
 
-from tests.langsmith.apps import at_once
-from tests.langsmith.apps.graph import TREE, USAGE
+from tests.langsmith.apps.expected import AT_ONCE, COUNT, GRAPH, USAGE
 from tests.langsmith.stand_in import StandIn
 from tests.processes import python
 
@@ -57,11 +56,11 @@ SCENES: dict[str, dict[str, str]] = {
     "many": {},
     "sampled": {"LANGSMITH_TRACING_SAMPLING_RATE": "0.5"},
 }  # fmt: skip
-PROCESSES = {
-    "graph": (("plain", "stamp", *MATRIX), ("late",)),
-    "models": (("models",),),
-    "at_once": (("many", "sampled"),),
-}
+# Each process runs applications, and each of those its scenes: most of the time is importing.
+PROCESSES = (
+    {"graph": ("plain", "stamp", *MATRIX), "at_once": ("many", "sampled"), "models": ("models",)},
+    {"graph": ("late",)},
+)
 
 
 @dataclass
@@ -87,24 +86,24 @@ class Done:
 
 @pytest.fixture(scope="module")
 def done() -> Iterator[dict[str, Done]]:
-    """All scenes, in as few processes as will do: most of their time is importing."""
+    """All scenes, after they have ended."""
     with ExitStack() as servers, ThreadPoolExecutor(2) as pool:
 
-        def play(job: tuple[str, tuple[str, ...]]) -> dict[str, Done]:
-            module, names = job
-            ended = {
-                name: Done(servers.enter_context(StandIn()), servers.enter_context(StandIn()))
-                for name in names
-            }
-            scenes = [{**ended[name].environment(), **SCENES[name]} for name in names]
-            program = f"from tests.langsmith.apps.{module} import main; main(*{scenes})"
-            stderr = python(program, timeout=120).stderr
-            for name, part in zip(names, _by_setup(stderr), strict=True):
-                ended[name].warnings = part
+        def play(process: dict[str, tuple[str, ...]]) -> dict[str, Done]:
+            ended: dict[str, Done] = {}
+            program = ""
+            for application, names in process.items():
+                for name in names:
+                    stand_ins = [servers.enter_context(StandIn()) for _ in range(2)]
+                    ended[name] = Done(*stand_ins)
+                scenes = [{**ended[name].environment(), **SCENES[name]} for name in names]
+                program += f"from tests.langsmith.apps.{application} import main; main(*{scenes})\n"
+            stderr = python(program, timeout=240).stderr
+            for one, part in zip(ended.values(), _by_setup(stderr), strict=True):
+                one.warnings = part
             return ended
 
-        jobs = [(module, names) for module, all_ in PROCESSES.items() for names in all_]
-        yield {name: one for played in pool.map(play, jobs) for name, one in played.items()}
+        yield {name: one for played in pool.map(play, PROCESSES) for name, one in played.items()}
 
 
 def _by_setup(stderr: str) -> list[list[str]]:
@@ -122,7 +121,7 @@ def _by_setup(stderr: str) -> list[list[str]]:
 @pytest.mark.parametrize("scene", ["plain", *AS_RUNS])
 def test_spans_and_runs_are_one_tree(done: dict[str, Done], scene: str) -> None:
     done[scene].langsmith.check()
-    assert done[scene].langsmith.tree() == TREE
+    assert done[scene].langsmith.tree() == GRAPH
 
 
 @pytest.mark.parametrize("scene", AS_SPANS)
@@ -218,11 +217,11 @@ def test_a_call_of_a_model_is_one_run_whoever_sees_it(done: dict[str, Done]) -> 
 
 def test_requests_at_once_in_threads_and_tasks_are_a_tree_each(done: dict[str, Done]) -> None:
     done["many"].langsmith.check()
-    names = {f"{kind} {number}" for kind in ("sync", "async") for number in range(at_once.COUNT)}
+    names = {f"{kind} {number}" for kind in ("sync", "async") for number in range(COUNT)}
     roots = {run.name: run for run in done["many"].langsmith.runs() if run.parent_id is None}
     assert set(roots) == {*names, "outermost"}
     for name in names:
-        assert done["many"].langsmith.tree(roots[name]) == at_once.TREE.format(name)
+        assert done["many"].langsmith.tree(roots[name]) == AT_ONCE.format(name)
     outermost = ("chain outermost", "  chain inside", "    chain note", "      tool write")
     assert done["many"].langsmith.tree(roots["outermost"]) == "\n".join(outermost)
 
@@ -230,7 +229,7 @@ def test_requests_at_once_in_threads_and_tasks_are_a_tree_each(done: dict[str, D
 def test_spans_and_runs_are_sampled_together(done: dict[str, Done]) -> None:
     done["sampled"].langsmith.check()
     roots = [run for run in done["sampled"].langsmith.runs() if run.parent_id is None]
-    assert 2 <= len(roots) < 2 * at_once.COUNT
+    assert 2 <= len(roots) < 2 * COUNT
     for root in roots:
-        whole = at_once.TREE.count("\n") if root.name != "outermost" else 3
+        whole = AT_ONCE.count("\n") if root.name != "outermost" else 3
         assert done["sampled"].langsmith.tree(root).count("\n") == whole

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.langsmith.apps.graph import TREE
+from tests.langsmith.apps.expected import GRAPH
 from tests.langsmith.stand_in import KEY, Run, StandIn
 from tests.processes import python
 
@@ -89,7 +89,7 @@ def test_runs_that_langsmith_makes_itself_hang_on_those_of_the_collector(
     scene = {**sent.environ, **sent.langsmith.environment(), "LANGSMITH_OTEL_ENABLED": otel_enabled}
     python(f"from tests.langsmith.apps.graph import main; main({scene})")
     sent.runs(10)
-    assert sent.langsmith.tree() == TREE
+    assert sent.langsmith.tree() == GRAPH
 
 
 def test_what_was_not_sampled_stays_away(sent: Sent) -> None:

@@ -19,6 +19,7 @@ from langsmith.run_trees import get_cached_client
 from opentelemetry import trace
 
 import otelkit
+from tests.langsmith.apps.expected import COUNT
 from tests.langsmith.apps.scenes import play
 
 
@@ -77,25 +78,6 @@ def graph(one: Any, other: Any) -> Any:
 
 
 SYNCHRONOUS, ASYNCHRONOUS = graph(left, right), graph(aleft, aright)
-
-COUNT = 12  # requests of either kind
-# The runs of a request, those below a run in alphabetical order.
-TREE = """\
-chain {}
-  chain LangGraph
-    chain one
-      chain left
-        chain note
-          chain note
-            tool write
-        chain note
-          chain note
-            tool write
-    chain other
-      chain tell
-        chain telling
-          chain note
-            tool write"""
 
 
 def request(number: int) -> None:

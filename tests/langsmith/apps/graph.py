@@ -14,9 +14,8 @@ from langsmith import run_trees, traceable
 from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
 
 import otelkit
+from tests.langsmith.apps.expected import USAGE
 from tests.langsmith.apps.scenes import play
-
-USAGE = {"input_tokens": 12, "output_tokens": 3, "total_tokens": 15}
 
 
 class State(TypedDict):
@@ -62,19 +61,6 @@ def graph() -> Any:
     made.add_edge("find", "answer")
     made.add_edge("answer", END)
     return made.compile()
-
-
-TREE = """\
-chain question
-  chain researcher
-    chain LangGraph
-      chain find
-        retriever retrieve
-          tool look_up
-            chain clean
-      chain answer
-        chain writer
-          llm GenericFakeChatModel"""
 
 
 def main(*scenes: dict[str, str]) -> None:
