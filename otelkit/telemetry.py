@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from otelkit import prometheus
 from otelkit.errors import ConfigError
-from otelkit.export.account import Counts
+from otelkit.export.account import UNITS, Counts
 from otelkit.settings import SIGNALS, Settings
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _every(counts: Mapping[str, Mapping[str, Counts]]) -> list[Counts]:
 
 def _say_what_was_lost(counts: Mapping[str, Mapping[str, Counts]]) -> None:
     lost = {
-        f"{signal} to {name}": each.lost
+        f"{UNITS[signal]} to {name}": each.lost
         for signal, by_name in counts.items()
         for name, each in by_name.items()
     }

@@ -9,6 +9,8 @@ from typing import Any
 
 from otelkit.export.exporter import Answer
 
+UNITS = {"traces": "spans", "metrics": "data points", "logs": "log records"}  # of what is counted
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -47,6 +49,7 @@ class Account:
         queued: Everything taken in and not settled.
         recovered: Items of other processes, found on disk and delivered.
         ever_spooled: Items that went to disk, whatever became of them later.
+        turned_away: Items for which there was no room.
         last_success: Unix time of the last accepted request.
         last_error: What the last failed request met with.
     """
@@ -54,7 +57,7 @@ class Account:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.sent = self.failed = self.dropped = self.spooled = 0
-        self.recovered = self.ever_spooled = 0
+        self.recovered = self.ever_spooled = self.turned_away = 0
         self.last_success: float | None = None
         self.last_error: str | None = None
         self._told = 0
@@ -103,10 +106,11 @@ class Account:
         elif not own and answer.outcome == "sent":
             self.recovered += items - answer.rejected
 
-    def drop(self, count: int) -> None:
-        """Counts items that nobody will try to send."""
+    def turn_away(self) -> None:
+        """Counts an item that was not taken in."""
         with self.lock:
-            self.dropped += count
+            self.dropped += 1
+            self.turned_away += 1
 
     def last(self) -> dict[str, Any]:
         """The last events."""

@@ -96,7 +96,7 @@ class Queue:
         """Takes one ended item; costs an append."""
         items = self._items
         if self._closed or len(items) >= self._capacity:
-            self.account.drop(1)
+            self.account.turn_away()
             return
         items.append(item)
         if self._worker is None:
@@ -203,6 +203,8 @@ class Queue:
             finally:
                 for request in requests:
                     request.fulfil()
+            if not ends:
+                self._trouble.turned_away(self.signal, self.account.turned_away)
         self.exporter.close()
 
     def _serve(self, requests: list[_Request]) -> None:

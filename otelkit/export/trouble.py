@@ -1,4 +1,7 @@
-"""Words about a receiver that does not take what it is sent: one warning, one line when over."""
+"""Words about a receiver that does not take what it is sent: one warning, one line when over.
+
+And a warning for a queue without room, which drops what the application goes on to produce.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ import logging
 import threading
 import time
 
+from otelkit.export.account import UNITS
+
 logger = logging.getLogger("otelkit")
 
-QUIET = 60.0  # seconds between two warnings about one receiver
+QUIET = 60.0  # seconds between two warnings about one receiver, or one queue
+
+_ROOM = {"traces": "OTEL_BSP_MAX_QUEUE_SIZE", "logs": "OTEL_BLRP_MAX_QUEUE_SIZE"}
 
 
 class Trouble:
@@ -26,8 +33,10 @@ class Trouble:
         """Nothing was said yet."""
         self._lock = threading.RLock()
         self._failing: dict[str, int] = {}  # by signal, what was lost when it began to fail
+        self._lost: dict[str, int] = {}  # by signal, since the warning
         self._warned = False
         self._quiet_until = 0.0
+        self._turned_away: dict[str, tuple[int, float]] = {}  # by signal: how many, quiet until
 
     def report(self, signal: str, error: str, lost: int, waiting: int) -> None:
         """Takes the result of one request and says what is new about it.
@@ -44,6 +53,19 @@ class Trouble:
             else:
                 self._end(signal, lost)
 
+    def turned_away(self, signal: str, count: int) -> None:
+        """Takes how many items of ``signal`` found no room in its queue so far."""
+        with self._lock:
+            told, quiet_until = self._turned_away.get(signal, (0, 0.0))
+            now = time.monotonic()
+            if count == told or now < quiet_until:
+                return
+            self._turned_away[signal] = (count, now + QUIET)
+        logger.warning(
+            "otelkit: the queue of %s to %s is full: %d %s dropped; %s is its size",
+            signal, self._receiver, count - told, UNITS[signal], _ROOM[signal],
+        )  # fmt: skip
+
     def _begin(self, signal: str, error: str, lost: int, waiting: int) -> None:
         self._failing.setdefault(signal, lost)
         now = time.monotonic()
@@ -51,13 +73,21 @@ class Trouble:
             return
         self._warned, self._quiet_until = True, now + QUIET
         logger.warning(
-            "otelkit: %s for %s: %s; %d waiting, %d lost",
-            self._receiver, signal, error, waiting, lost,
+            "otelkit: %s for %s: %s; %d %s waiting, %d lost",
+            self._receiver, signal, error, waiting, UNITS[signal], lost,
         )  # fmt: skip
 
     def _end(self, signal: str, lost: int) -> None:
         began = self._failing.pop(signal, None)
-        if began is None or self._failing or not self._warned:
+        if began is None:
             return
-        self._warned = False
-        logger.info("otelkit: %s works again; %d %s lost", self._receiver, lost - began, signal)
+        self._lost[signal] = self._lost.get(signal, 0) + lost - began
+        if self._failing:
+            return
+        told = [f"{number} {UNITS[signal]}" for signal, number in self._lost.items() if number]
+        self._lost = {}
+        if self._warned:
+            self._warned = False
+            logger.info(
+                "otelkit: %s works again; %s lost", self._receiver, ", ".join(told) or "nothing"
+            )

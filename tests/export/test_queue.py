@@ -315,14 +315,14 @@ def test_trouble_is_one_warning_and_one_line_when_it_is_over(
         queue.put(1)
         flush(queue)
     assert caplog.messages == [
-        "otelkit: http://receiver for traces: nobody there; 1 waiting, 0 lost"
+        "otelkit: http://receiver for traces: nobody there; 1 spans waiting, 0 lost"
     ]
     caplog.clear()
     exporter.answer = lambda batch: SENT
     for _ in range(3):
         queue.put(1)
         flush(queue)
-    assert caplog.messages == ["otelkit: http://receiver works again; 0 traces lost"]
+    assert caplog.messages == ["otelkit: http://receiver works again; nothing lost"]
 
 
 def test_signals_to_one_receiver_share_one_warning(
@@ -330,11 +330,35 @@ def test_signals_to_one_receiver_share_one_warning(
 ) -> None:
     caplog.set_level("INFO", "otelkit")
     trouble = Trouble("http://receiver")
-    for error in ("gone", ""):
-        trouble.report("traces", error, lost=0, waiting=1)
-        trouble.report("logs", error, lost=0, waiting=1)
-    assert len(caplog.messages) == 2
-    assert "works again" in caplog.messages[1]
+    for error, lost in (("gone", 0), ("gone", 5), ("", 7)):
+        trouble.report("traces", error, lost=lost, waiting=1)
+        trouble.report("logs", error, lost=2 * lost, waiting=1)
+    assert caplog.messages == [
+        "otelkit: http://receiver for traces: gone; 1 spans waiting, 0 lost",
+        "otelkit: http://receiver works again; 7 spans, 14 log records lost",
+    ]
+
+
+def test_a_full_queue_is_one_warning_in_a_while_with_a_number_and_what_to_do(
+    make: Callable[..., Queue], caplog: pytest.LogCaptureFixture
+) -> None:
+    answered = threading.Event()
+    exporter = Scripted(lambda batch: SENT if answered.wait(30) else RETRY)
+    queue = make(exporter, capacity=10, batch_size=10)
+    for number in range(10):
+        queue.put(number)
+    until(lambda: exporter.asked)
+    for number in range(15):
+        queue.put(number)
+    answered.set()
+    flush(queue, seconds=30)
+    for number in range(15):
+        queue.put(number)
+    flush(queue, seconds=30)
+    assert caplog.messages == [
+        "otelkit: the queue of traces to http://receiver is full: 5 spans dropped;"
+        " OTEL_BSP_MAX_QUEUE_SIZE is its size"
+    ]
 
 
 def test_a_forked_child_starts_from_nothing(make: Callable[..., Queue]) -> None:

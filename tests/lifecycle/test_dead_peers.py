@@ -72,7 +72,7 @@ def test_flush_and_exit_end_in_time_with_an_honest_account(
         assert sum(traces[kind] for kind in _KINDS) == SPANS
     assert end["account"]["traces"]["queued"] == 0
     assert end["account"]["traces"]["last_error"]
-    assert f"{SPANS} traces" in said["stderr"]
+    assert f"{SPANS} spans" in said["stderr"]
 
 
 @each_peer

@@ -286,7 +286,8 @@ for _ in range(3):
     with trace.get_tracer("t").start_as_current_span("span"):
         pass
 assert telemetry.flush()
-telemetry._providers.queues[0].account.drop(2)
+for _ in range(2):
+    telemetry._providers.queues[0].account.turn_away()
 """,
             environ=environ(receiver),
         )
