@@ -56,15 +56,17 @@ class Totals:
 
     def add(self, key: Key, amount: float) -> None:
         """Add ``amount`` to the series ``key``, a tuple of attribute pairs."""
+        full = False
         with self._lock:
-            full = key not in self._totals and len(self._totals) >= SERIES_LIMIT
-            if full:
-                key = _OVERFLOW_KEY
-            self._totals.setdefault(key, 0)
-            self._totals[key] += amount
+            before = self._totals.get(key)
+            if before is None:
+                full = len(self._totals) >= SERIES_LIMIT
+                key = _OVERFLOW_KEY if full else key
+                before = self._totals.setdefault(key, 0)
+            self._totals[key] = before + amount
             cells = self._series.cells(key)
             if cells is not None:
-                cells[0] = self._totals[key]
+                cells[0] = before + amount
         if full:  # a handler of the warning may count, too: not while the lock is held
             self._series.warn_of_overflow(SERIES_LIMIT, list(self._totals))
 

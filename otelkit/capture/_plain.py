@@ -45,7 +45,9 @@ def _walk(container: Any, left: int, depth: int, redact: bool, texts: list[str])
         return -1
     if type(container) is dict:
         for key in container:
-            if type(key) is not str or not (key in harmless_keys or _fits(key, redact)):
+            if type(key) is not str or not (
+                key in harmless_keys or (admit(key) if redact else len(key) <= _LONGEST_KEY)
+            ):
                 return -1
         container = container.values()
     for value in container:
@@ -53,22 +55,20 @@ def _walk(container: Any, left: int, depth: int, redact: bool, texts: list[str])
         if kind is str:
             left -= len(value)
             texts.append(value)
+        elif kind is int:
+            if not (-_LARGE < value < _LARGE or _is_plain_int(value, redact)):
+                return -1
         elif kind is dict or kind is list or kind is tuple:
             left = _walk(value, left, depth + 1, redact, texts)
             if left < 0:
                 return -1
         elif not (
-            (kind is int and (-_LARGE < value < _LARGE or _is_plain_int(value, redact)))
-            or (kind is float and value - value == 0.0)  # not infinite, not a number
+            value is None
             or kind is bool
-            or value is None
+            or (kind is float and value - value == 0.0)  # not infinite, not a number
         ):
             return -1
     return left
-
-
-def _fits(key: str, redact: bool) -> bool:
-    return admit(key) if redact else len(key) <= _LONGEST_KEY
 
 
 def _is_plain_int(value: int, redact: bool) -> bool:

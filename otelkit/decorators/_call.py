@@ -165,7 +165,7 @@ class Operation:
             if not state.live and not _wake():
                 return None
             parent = otel_context.get_current()
-            if state.skip_unsampled:
+            if state.skip_unsampled and parent:  # an empty one has no span
                 context = trace.get_current_span(parent).get_span_context()
                 if context.is_valid and not context.trace_flags.sampled:
                     return None
@@ -184,6 +184,8 @@ class Operation:
             context = with_scope(Scope(around.workflow, self.name, around.llm), context)
         elif self.kind == "workflow":
             context = with_scope(Scope(self.name, around.agent, around.llm), context)
+        if state.instruments is None and not span.is_recording():
+            return Unrecorded(self, span, context)
         call = Call(self, span, context, around)
         if (args or kwargs) and span.is_recording():
             self.write_input(call, args, kwargs)
@@ -360,6 +362,31 @@ class Call:
     ) -> None:
         attributes = self.operation.metric_attributes(self._around, outcome, error_type)
         record(to.duration[self.operation.kind], seconds, attributes, self.context)
+
+
+class Unrecorded(Call):
+    """A call that is neither sampled nor measured: its span is current in it, and that is all."""
+
+    __slots__ = ()
+
+    def __init__(self, operation: Operation, span: Span, context: Context) -> None:
+        self.operation = operation
+        self.span = span
+        self.context = context
+        self._token = attach(context)
+
+    def succeed(self, result: Any = None) -> Any:
+        """Give the current context back, and ``result``."""
+        self.detach()
+        return result
+
+    def stop_early(self) -> None:
+        """Give the current context back."""
+        self.detach()
+
+    def fail(self, error: BaseException) -> None:  # noqa: ARG002
+        """Give the current context back."""
+        self.detach()
 
 
 def _is_cancellation(error: BaseException) -> bool:

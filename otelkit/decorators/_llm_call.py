@@ -195,7 +195,7 @@ class LlmCall(Call):
         if self._stream is not None and self.span.is_recording():
             self._write_output(None)
         reply = self._known()
-        if self._first_chunk is None:
+        if self._first_chunk is None and self._shared is not None:
             self._first_chunk = _genai.time_to_first_chunk(self._shared)
         if self._inside:
             reply = reply._replace(usage=beyond(reply, self._inside))

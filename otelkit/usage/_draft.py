@@ -68,9 +68,10 @@ class Draft:
 
     def finish(self, reason: object, choice: object = 0) -> None:
         """Note why a choice ended."""
-        if reason is not None and (said := text(reason)) and self._follows(_number(choice)):
-            said = said.lower()
-            self.finish_reasons[_number(choice)] = _REASONS.get(said, said)
+        if reason is not None and (said := text(reason)):
+            number, said = _number(choice), said.lower()
+            if self._follows(number):
+                self.finish_reasons[number] = _REASONS.get(said, said)
 
     def _follows(self, choice: int) -> bool:
         return choice in self.finish_reasons or len(self.finish_reasons) < _MAX_CHOICES
@@ -80,13 +81,15 @@ class Draft:
         if not self.known:
             return None
         reasons = self.finish_reasons
+        if len(reasons) > 1:
+            reasons = dict(sorted(reasons.items()))
         return Reply(
-            usage=self.usage,
-            model=self.model,
-            id=self.id,
-            finish_reasons=tuple(reasons[choice] for choice in sorted(reasons)),
-            provider=self.provider,
-            service_tier=self.service_tier,
+            self.usage,
+            self.model,
+            self.id,
+            tuple(reasons.values()),
+            self.provider,
+            self.service_tier,
         )
 
     def messages(self) -> list[dict[str, Any]] | None:

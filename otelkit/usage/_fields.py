@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+_MOST = 10**15  # of tokens and USD; beyond it a number is a mistake
 
 
 def get(value: Any, name: str) -> Any:
@@ -13,6 +17,8 @@ def get(value: Any, name: str) -> Any:
     """
     if type(value) is dict:
         return value.get(name)
+    if value is None:
+        return None
     if isinstance(value, dict):
         return dict.get(value, name)
     fields = getattr(value, "__dict__", None)
@@ -24,6 +30,16 @@ def get(value: Any, name: str) -> Any:
     return found
 
 
+def getter(value: Any) -> Callable[[str], Any]:
+    """``get()`` for several fields of one value: looks only once where it keeps them."""
+    if type(value) is dict:
+        return value.get
+    fields = None if isinstance(value, dict) else getattr(value, "__dict__", None)
+    if fields is None or getattr(value, "__pydantic_extra__", None):
+        return partial(get, value)
+    return fields.get  # type: ignore[no-any-return]
+
+
 def either(value: Any, name: str, other: str) -> Any:
     """The first of two spellings of a field that is there."""
     found = get(value, name)
@@ -32,14 +48,18 @@ def either(value: Any, name: str, other: str) -> Any:
 
 def tokens(value: object) -> int:
     """A token count: what is not a positive number (None, a client's own "unset") counts 0."""
-    if isinstance(value, (int, float)) and 0 < value < 1e15:  # some clients count in floats
-        return int(value)
+    if type(value) is int:
+        return value if 0 < value < _MOST else 0
+    if value is not None and isinstance(value, (int, float)) and 0 < value < _MOST:
+        return int(value)  # some clients count in floats
     return 0
 
 
 def amount(value: object) -> float | None:
     """A sum of money, or None for what is none."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e15:
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST:
         return float(value)
     return None
 

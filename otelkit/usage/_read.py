@@ -131,7 +131,10 @@ def _feed(draft: Draft, value: Any) -> None:
 def _reader(value: Any) -> _Reader | None:
     cls = type(value)
     if issubclass(cls, dict):
-        return next((reader for reader in _OF_DICTS if reader.matches(value)), None)
+        for of_dicts in _OF_DICTS:
+            if of_dicts.matches(value):
+                return of_dicts
+        return None
     for base in cls.__mro__:  # users and other packages derive from the clients' classes
         package, _, rest = base.__module__.partition(".")
         if package == "google":

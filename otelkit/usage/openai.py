@@ -35,7 +35,8 @@ def feed(draft: Draft, value: Any, provider: str = PROVIDER) -> None:
         field, other = ("delta", "message") if chunk else ("message", "delta")
         for choice in choices:
             index = get(choice, "index")
-            draft.finish(get(choice, "finish_reason"), index)
+            if (reason := get(choice, "finish_reason")) is not None:
+                draft.finish(reason, index)
             if draft.output is not None:
                 _content(draft.output, either(choice, field, other), index)
                 draft.output.say(get(choice, "text"), choice=index)  # legacy completions

@@ -7,10 +7,11 @@ of its ``completion_tokens``; its ``total_tokens`` shows that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from otelkit.usage._draft import Draft
-from otelkit.usage._fields import amount, either, get, text, tokens
+from otelkit.usage._fields import amount, get, getter, text, tokens
 from otelkit.usage._types import Usage
 
 _TICKS_PER_USD = 1e10  # xAI's unit of cost
@@ -18,36 +19,40 @@ _TICKS_PER_USD = 1e10  # xAI's unit of cost
 
 def identify(draft: Draft, value: Any, provider: str) -> None:
     """Read what a response, or the chunk of one, says about the call."""
-    draft.identify(provider, get(value, "model"), get(value, "id"))
-    if (block := get(value, "usage")) is not None:
+    field = getter(value)
+    draft.identify(provider, field("model"), field("id"))
+    if (block := field("usage")) is not None:
         draft.usage = usage(block)
-    if (tier := get(value, "service_tier")) is not None:
+    if (tier := field("service_tier")) is not None:
         draft.service_tier = text(tier)
 
 
 def usage(block: Any) -> Usage:
     """A usage block: chat names its fields otherwise than the Responses API."""
-    inputs = either(block, "prompt_tokens_details", "input_tokens_details")
-    outputs = either(block, "completion_tokens_details", "output_tokens_details")
-    prompt = tokens(either(block, "prompt_tokens", "input_tokens"))
-    completion = tokens(either(block, "completion_tokens", "output_tokens"))
+    field = getter(block)
+    prompt, completion = field("prompt_tokens"), field("completion_tokens")
+    inputs, outputs = field("prompt_tokens_details"), field("completion_tokens_details")
+    prompt = tokens(field("input_tokens") if prompt is None else prompt)
+    completion = tokens(field("output_tokens") if completion is None else completion)
+    inputs = field("input_tokens_details") if inputs is None else inputs
+    outputs = field("output_tokens_details") if outputs is None else outputs
     reasoning = tokens(get(outputs, "reasoning_tokens"))
-    if reasoning and tokens(get(block, "total_tokens")) == prompt + completion + reasoning:
+    if reasoning and tokens(field("total_tokens")) == prompt + completion + reasoning:
         completion += reasoning
+    cached = tokens(get(inputs, "cached_tokens"))
     return Usage(
-        input_tokens=prompt,
-        output_tokens=completion,
-        cache_read_tokens=tokens(get(inputs, "cached_tokens"))
-        or tokens(get(block, "prompt_cache_hit_tokens")),  # DeepSeek's name for it
-        cache_write_tokens=tokens(get(inputs, "cache_write_tokens")),
-        reasoning_tokens=reasoning,
-        cost=_cost(block),
+        prompt,
+        completion,
+        cached or tokens(field("prompt_cache_hit_tokens")),  # DeepSeek's name for it
+        tokens(get(inputs, "cache_write_tokens")),
+        reasoning,
+        _cost(field),
     )
 
 
-def _cost(block: Any) -> float | None:
+def _cost(field: Callable[[str], Any]) -> float | None:
     """USD, as OpenRouter and LiteLLM (a number), Perplexity (a dict) or xAI (ticks) report it."""
-    if (ticks := amount(get(block, "cost_in_usd_ticks"))) is not None:
+    if (ticks := amount(field("cost_in_usd_ticks"))) is not None:
         return ticks / _TICKS_PER_USD
-    cost = get(block, "cost")
+    cost = field("cost")
     return amount(get(cost, "total_cost")) if isinstance(cost, dict) else amount(cost)
