@@ -22,7 +22,6 @@ import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
@@ -196,27 +195,6 @@ class Loki(_HttpDestination):
     def texts(self) -> Counter[str]:
         """How often each line has arrived."""
         return Counter(line for _, line, _ in list(self.lines))
-
-
-class LangSmith(_HttpDestination):
-    """LangSmith's OTLP endpoint: a key is needed, only traces are taken."""
-
-    def __init__(self, key: str = "key") -> None:
-        super().__init__()
-        self._key = key
-        self.spans: list[Any] = []
-        self.projects: Counter[str] = Counter()
-
-    def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
-        if path != "/otel/v1/traces":
-            return 404, b""
-        if headers.get("x-api-key") != self._key:
-            return 401, b""
-        self.projects[headers.get("Langsmith-Project", "")] += 1
-        for group in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for scope in group.scope_spans:
-                self.spans.extend(scope.spans)
-        return 200, b""
 
 
 class Elasticsearch(_HttpDestination):
