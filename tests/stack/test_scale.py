@@ -1,0 +1,185 @@
+"""Two agents and two gateways: whole traces at one gateway, the interesting ones kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import otlp
+from .destinations import Jaeger
+from .load import Load, missing
+from .programs import BASE, COLLECTOR, Collector, Program, find, free_port, get, until
+
+pytestmark = pytest.mark.stack
+
+SCALE = COLLECTOR / "scale"
+PATIENCE = 120
+SOON = {"initial_interval": "100ms", "max_interval": "1s"}
+
+
+@dataclass
+class Scaled:
+    """Agents send to gateways, each of which has a Jaeger of its own here."""
+
+    agents: list[Collector]
+    gateways: list[Collector]
+    jaegers: list[Jaeger]
+    prometheus_url: str
+
+    def kept(self) -> list[dict[bytes, set[str]]]:
+        """By gateway: the names of the spans of each trace."""
+        found = []
+        for jaeger in self.jaegers:
+            traces: dict[bytes, set[str]] = {}
+            for span in list(jaeger.spans):
+                traces.setdefault(span.trace_id, set()).add(span.name)
+            found.append(traces)
+        return found
+
+    def spans(self) -> set[bytes]:
+        return {span_id for jaeger in self.jaegers for span_id in jaeger.ids()}
+
+
+@contextmanager
+def scaled(otelcol: str, folder: Path, keep_percent: int, wait: str = "2s") -> Iterator[Scaled]:
+    with ExitStack() as on:
+        prometheus_url = _prometheus(on, folder)
+        env = {"METRICS_ENDPOINT": f"{prometheus_url}/api/v1/write"}
+        jaegers = [on.enter_context(Jaeger()) for _ in range(2)]
+        gateways = []
+        for number, jaeger in enumerate(jaegers):
+            changes: dict[str, Any] = {
+                "processors": {"tail_sampling": {"decision_wait": wait}},
+                "connectors": {"service_graph": {"metrics_flush_interval": "1s"}},
+                "exporters": {"otlp_grpc/jaeger": {"retry_on_failure": SOON}},
+            }
+            there = {
+                "JAEGER_ENDPOINT": f"127.0.0.1:{jaeger.port}",
+                "KEEP_PERCENT": str(keep_percent),
+                "HOST_NAME": f"gateway-{number}",
+            }
+            home, files = folder / f"gateway-{number}", (*BASE, SCALE / "gateway.yaml")
+            gateways.append(Collector(otelcol, home, files, changes, {**env, **there}))
+        # A resolver of names knows one port for all; these share an address instead.
+        hosts = [f"127.0.0.1:{gateway.ports['grpc']}" for gateway in gateways]
+        resolver = {"dns": None, "static": {"hostnames": hosts}}
+        balancing = {"resolver": resolver, "retry_on_failure": SOON}
+        changes = {
+            "connectors": {"span_metrics": {"metrics_flush_interval": "1s"}},
+            "exporters": {"load_balancing": balancing},
+        }
+        agents = [
+            Collector(
+                otelcol, folder / f"agent-{number}", (*BASE, SCALE / "agent.yaml"), changes, env
+            )
+            for number in range(2)
+        ]
+        for collector in (*gateways, *agents):
+            on.enter_context(collector)
+        yield Scaled(agents, gateways, jaegers, prometheus_url)
+
+
+def _prometheus(on: ExitStack, folder: Path) -> str:
+    port = free_port()
+    (folder / "prometheus.yml").write_text("{}")
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        find("prometheus"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.enable-remote-write-receiver",
+    ]
+    on.enter_context(Program(command, folder / "prometheus.log", f"{url}/-/ready"))
+    return url
+
+
+def request(scaled: Scaled, **callee: Any) -> bytes:
+    """A request from one service to another, each of which sends to an agent of its own."""
+    trace_id = os.urandom(16)
+    client = otlp.span("client", trace_id=trace_id, kind=3)
+    server = otlp.span("server", trace_id=trace_id, kind=2, parent=client.span_id, **callee)
+    for agent, name, span in zip(scaled.agents, ("web", "shop"), (client, server), strict=True):
+        resource = {**otlp.RESOURCE, "service.name": name, "service.instance.id": name}
+        assert otlp.send(agent.http, "traces", otlp.traces([span], resource)) == 200
+    return trace_id
+
+
+def total(scaled: Scaled, expr: str) -> float:
+    found = json.loads(get(f"{scaled.prometheus_url}/api/v1/query?query=sum({expr})"))
+    result = found["data"]["result"]
+    return float(result[0]["value"][1]) if result else 0.0
+
+
+def test_traces_of_two_services_are_whole_and_the_interesting_ones_are_kept(
+    otelcol: str, tmp_path: Path
+) -> None:
+    with scaled(otelcol, tmp_path, keep_percent=0) as made:
+        interesting = {
+            request(made, **kind)
+            for kind in ({"error": True}, {"seconds": 12.0}, {"gen_ai__usage__cost__amount": 0.2})
+            for _ in range(10)
+        }
+        for _ in range(30):
+            request(made)
+
+        def decided() -> bool:
+            # Every span is in the metrics of the agents, whatever became of its trace.
+            graph = total(made, "traces_service_graph_request_total")
+            return total(made, "traces_span_metrics_calls_total") == 120 and graph == 60
+
+        until(lambda: len(made.spans()) >= 60, PATIENCE, "the interesting traces")
+        until(decided, PATIENCE, "all spans are counted")
+        until(lambda: _sampled(made) == 60, PATIENCE, "all traces were decided on")
+        one, other = made.kept()
+
+    assert set(one) | set(other) == interesting
+    assert not set(one) & set(other)
+    assert one
+    assert other
+    assert {frozenset(names) for names in (one | other).values()} == {
+        frozenset({"client", "server"})
+    }
+
+
+def _sampled(made: Scaled) -> float:
+    name = "otelcol_processor_tail_sampling_global_count_traces_sampled"
+    return sum(gateway.own(name) for gateway in made.gateways)
+
+
+def test_a_gateway_that_is_stopped_loses_nothing(otelcol: str, tmp_path: Path) -> None:
+    with scaled(otelcol, tmp_path, keep_percent=100) as made:
+        with Load(made.agents[0].http) as load:
+            until(lambda: all(made.kept()), PATIENCE, "both gateways send")
+            made.gateways[0].stop()
+            taken = len(load.spans)
+            until(lambda: len(load.spans) > taken + 200, PATIENCE, "spans are taken")
+            made.gateways[0].start()
+        until(lambda: not missing(load.spans, made.spans()), PATIENCE, "all spans arrive")
+
+
+def test_a_gateway_that_is_killed_loses_nothing_it_has_decided_on(
+    otelcol: str, tmp_path: Path
+) -> None:
+    with scaled(otelcol, tmp_path, keep_percent=100) as made:
+        for jaeger in made.jaegers:
+            jaeger.stop()
+        with Load(made.agents[0].http) as before:
+            until(lambda: len(before.spans) > 200, PATIENCE, "spans are taken")
+        until(lambda: _sampled(made) == len(before.spans), PATIENCE, "all were decided on")
+        made.gateways[0].kill()
+        with Load(made.agents[0].http) as meanwhile:
+            until(lambda: len(meanwhile.spans) > 200, PATIENCE, "spans are taken")
+        made.gateways[0].start()
+        for jaeger in made.jaegers:
+            jaeger.start()
+        taken = before.spans | meanwhile.spans
+        until(lambda: not missing(taken, made.spans()), PATIENCE, "all spans arrive")
+        assert all(made.kept())
