@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo view test test-soak test-stack otelcol wheel-test lint format bench docs lock clean
+.PHONY: help demo view test test-soak test-stack otelcol jaeger wheel-test lint format bench docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,10 +30,13 @@ test-soak: $(VENV)/.ready  ## run the tests that take minutes: outages, forks by
 	$(BIN)/python -m pytest -m 'soak and not stack'
 
 test-stack: $(VENV)/.ready  ## run the tests of the stack, with the real collector and Prometheus
-	$(BIN)/python -m pytest -m stack
+	$(BIN)/python -m pytest -m "stack and not soak"
 
 otelcol:  ## find the collector, or build it with Go; prints its path last
 	@sh collector/otelcol.sh
+
+jaeger:  ## find Jaeger, or build it with Go; prints its path last
+	@sh collector/jaeger/jaeger.sh
 
 test-oldest: $(VENV)/.ready  ## run the tests with the oldest versions that are supported
 	test -x $(VENV)-oldest/bin/python || $(PYTHON) -m venv $(VENV)-oldest

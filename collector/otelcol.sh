@@ -22,6 +22,7 @@ if [ -x "$otelcol" ]; then
 fi
 [ "${1:-}" != --find ] || exit 1
 
+command -v go >/dev/null || PATH="$PATH:/usr/local/go/bin"  # where Go's own archive puts it
 command -v go >/dev/null || {
   echo "No collector: put otelcol-contrib on PATH, set OTELKIT_OTELCOL, or install Go to build one" >&2
   exit 1

@@ -28,7 +28,16 @@ Sample = tuple[dict[str, str], float]
 
 def find_otelcol() -> str | None:
     """The collector that `make otelcol` has found or built."""
-    command = ["sh", str(COLLECTOR / "otelcol.sh"), "--find"]
+    return _found_by(COLLECTOR / "otelcol.sh")
+
+
+def find_jaeger() -> str | None:
+    """The Jaeger that `make jaeger` has found or built."""
+    return _found_by(COLLECTOR / "jaeger" / "jaeger.sh")
+
+
+def _found_by(script: Path) -> str | None:
+    command = ["sh", str(script), "--find"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     return found.stdout.strip() if found.returncode == 0 else None
 

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Finds Jaeger 2, or builds it with Go for the tests (without its page); prints its path last.
+#
+# Looked for in this order: $OTELKIT_JAEGER; jaeger on PATH; what was built before; a build.
+set -eu
+# The newest version that can be had as a module. It is Jaeger 2.13: both are made of one commit.
+version=v1.76.0
+
+if [ -n "${OTELKIT_JAEGER:-}" ]; then
+  [ -x "$OTELKIT_JAEGER" ] || { echo "OTELKIT_JAEGER=$OTELKIT_JAEGER is no program" >&2; exit 1; }
+  echo "$OTELKIT_JAEGER"
+  exit
+fi
+command -v jaeger && exit
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/otelkit"
+jaeger="$cache/jaeger-$version"
+if [ -x "$jaeger" ]; then
+  echo "$jaeger"
+  exit
+fi
+[ "${1:-}" != --find ] || exit 1
+
+command -v go >/dev/null || PATH="$PATH:/usr/local/go/bin"  # where Go's own archive puts it
+command -v go >/dev/null || {
+  echo "No Jaeger: put jaeger on PATH, set OTELKIT_JAEGER, or install Go to build one" >&2
+  exit 1
+}
+echo "building Jaeger; on two cores this takes up to fifteen minutes" >&2
+mkdir -p "$cache"
+cd "$cache"
+folder=$(go mod download -json "github.com/jaegertracing/jaeger@$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+cd "$folder"
+CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$jaeger.$$" ./cmd/jaeger >&2
+mv "$jaeger.$$" "$jaeger"
+echo "$jaeger"
