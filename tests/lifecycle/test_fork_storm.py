@@ -12,7 +12,7 @@ import pytest
 from tests.lifecycle.matrix import ROOT
 from tests.lifecycle.peers import GrpcReceiver, Receiver
 
-FORKS = 30
+FORKS = 20
 MANY = 200
 
 
