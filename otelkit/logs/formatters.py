@@ -12,7 +12,12 @@ from otelkit.logs import entry, servers
 
 _COLOURS = {"DEBUG": 36, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}
 # A log line must not move the cursor or forge the next line: line breaks are kept, indented.
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127) if chr(code) not in "\n\t"}
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
+    ord("\t"): "\t",
+    ord("\n"): "\n    ",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
 
 
 class JsonFormatter(logging.Formatter):
@@ -120,4 +125,4 @@ def _shown(value: Any) -> str:
     text = str(value)
     if text.isprintable():
         return text
-    return text.translate(_CONTROL).replace("\n", "\n    ")
+    return text.translate(_CONTROL)

@@ -146,12 +146,12 @@ FORKS = """
 import logging, os, sys
 from otelkit.logs import file
 file.KEPT = 1_000
-handler = file.LogFile(sys.argv[1], max_bytes=2_000)
+handler = file.LogFile(sys.argv[1], max_bytes=1_000)
 children = []
 for name in "abcd":
     child = os.fork()
     if child == 0:
-        for number in range(300):
+        for number in range(100):
             message = f"{name}-{number:03} " + "x" * 200
             handler.handle(logging.LogRecord("app", 20, "", 1, message, None, None))
         os._exit(handler.failed)
@@ -165,7 +165,7 @@ def test_processes_that_were_forked_with_the_file_lose_no_line(tmp_path: Path) -
     subprocess.run([sys.executable, "-c", FORKS, path], check=True, timeout=60)
     lines = [line for content in text(tmp_path).values() for line in content.splitlines()]
     assert sorted(line[:5] for line in lines) == sorted(
-        f"{name}-{number:03}" for name in "abcd" for number in range(300)
+        f"{name}-{number:03}" for name in "abcd" for number in range(100)
     )
 
 

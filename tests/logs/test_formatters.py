@@ -140,6 +140,9 @@ def test_a_message_cannot_forge_a_line_or_move_the_cursor() -> None:
     text = DetailedFormatter().format(record("user\n2025-10-03 - CRITICAL - x:1 - \x1b[2Jhacked\r"))
     assert "\x1b" not in text
     assert "\r" not in text
+    for mark in ("\x9b2J", "\x85forged", "\u2028forged"):
+        (only,) = DetailedFormatter().format(record(f"user{mark}\tsaid")).splitlines()
+        assert only.endswith("\tsaid")
     assert text.splitlines()[1].startswith("    2025")
 
 
