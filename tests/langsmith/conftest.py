@@ -52,9 +52,9 @@ class Application:
         """Sends everything to both; whatever is refused for now is tried again."""
         chosen = self.processor.bridge and self.processor.bridge.queue
         queues = [*self.processor.queues, *([chosen] if chosen else [])]
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while any(q.counts().queued for q in queues) and time.monotonic() < deadline:
-            for wait in [q.request(time.monotonic() + 5) for q in queues]:
+            for wait in [q.request(time.monotonic() + 30) for q in queues]:
                 wait()
 
     def runs(self) -> list[Run]:

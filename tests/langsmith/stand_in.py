@@ -93,6 +93,7 @@ class StandIn:
             "LANGSMITH_API_KEY": KEY,
             "LANGSMITH_ENDPOINT": self.url,
             "LANGSMITH_PROJECT": "tests",
+            "OTELKIT_SHUTDOWN_TIMEOUT": "30",  # on a busy machine
             **more,
         }
 
@@ -106,7 +107,7 @@ class StandIn:
 
     def runs_where(self, condition: Callable[[Run], bool], count: int) -> list[Run]:
         """The ``count`` runs that fulfil ``condition``, once they are there."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while True:
             found = [run for run in self._visible() if condition(run)]
             if len(found) >= count or time.monotonic() > deadline:

@@ -20,7 +20,7 @@ import logging, otelkit
 with otelkit.setup("app", instrument="none") as telemetry:
     with otelkit.traced_workflow("outer"):
         pass
-    telemetry.flush()
+    telemetry.flush(30)
     print(sorted(telemetry.status()["traces"]["destinations"]))
 """
 

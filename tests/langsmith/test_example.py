@@ -33,7 +33,7 @@ def test_the_example_is_one_tree_with_feedback() -> None:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -78,7 +78,7 @@ def _run(scene: dict[str, str]) -> None:
     with otelkit.traced_workflow("question"), otelkit.traced_agent("researcher"):
         graph().invoke({"question": "why "})
     run_trees.get_cached_client().flush()
-    telemetry.flush(10)
-    telemetry.shutdown(10)
+    telemetry.flush(30)
+    telemetry.shutdown(30)
     if "INSTRUMENTED" in scene:
         LangChainInstrumentor().uninstrument()

@@ -60,5 +60,5 @@ def _run(_: dict[str, str]) -> None:
         with otelkit.traced_llm(provider="openai", model=MODEL) as call:
             call.record(chat.invoke("a question"))
     get_cached_client().flush()
-    telemetry.flush(10)
-    telemetry.shutdown(10)
+    telemetry.flush(30)
+    telemetry.shutdown(30)
