@@ -11,12 +11,24 @@ from typing import Any
 
 from otelkit.capture import _look
 from otelkit.capture._look import type_name
+from otelkit.redaction import REDACTED, is_card_number
 
 _LONGEST_DECIMAL = 4096  # bytes in memory, nine digits in four or nineteen in eight
+_MOST_BITS = 2048  # of an integer: Python can be set to refuse more than 640 digits
 _MOST_COLUMNS = 32
 
 _DATE = ("year", "month", "day")
 _TIME = ("hour", "minute", "second", "microsecond")
+
+
+def integer(value: int, redact: bool) -> str:
+    """An integer as JSON: its digits, or a text where they are too many or those of a card."""
+    bits = int.bit_length(value)
+    if bits > _MOST_BITS:
+        return f'"<int of {bits} bits>"'
+    if bits > 40 and redact and is_card_number(int.__index__(value)):
+        return f'"{REDACTED}"'
+    return int.__repr__(value)
 
 
 def label(value: object) -> str:

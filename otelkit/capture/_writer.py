@@ -12,27 +12,21 @@ from typing import Any
 
 from otelkit.capture import _look, _shapes
 from otelkit.capture._plain import MAX_DEPTH
-from otelkit.capture._quote import MARK, quote
-from otelkit.capture._scalars import label
+from otelkit.capture._quote import CUT, CUT_SIZE, MARK, REST, REST_SIZE, cut, quote
+from otelkit.capture._scalars import integer, label
 from otelkit.redaction import (
     LOOKAHEAD,
     REDACTED,
     admit,
     clip,
     harmless_keys,
-    is_card_number,
     is_sensitive,
     scrub,
 )
 
-_CUT = f'"{MARK}"'
-_CUT_SIZE = len(_CUT.encode())
 _CYCLE = "…[cycle]"
-_REST = '"…":"[cut]"'  # the last member of a cut object
-_REST_SIZE = 1 + len(_REST.encode())  # with its comma
 _REDACTED = f'"{REDACTED}"'
 _LONGEST_KEY = 128  # characters
-_MOST_BITS = 2048  # of an integer: Python can be set to refuse more than 640 digits
 _SHORTEST_TEXT = 24  # bytes; less of a cut text says nothing
 
 
@@ -97,13 +91,7 @@ class Writer:
         self._literal("true" if value else "false")
 
     def _int(self, value: int) -> None:
-        bits = int.bit_length(value)
-        if bits > _MOST_BITS:
-            self._literal(f'"<int of {bits} bits>"')
-        elif bits > 40 and self._redact and is_card_number(int.__index__(value)):
-            self._literal(_REDACTED)
-        else:
-            self._literal(int.__repr__(value))
+        self._literal(integer(value, self._redact))
 
     def _float(self, value: float) -> None:
         text = float.__repr__(value)
@@ -113,23 +101,25 @@ class Writer:
         left = self._left
         if type(value) is not str:
             value = str.__getitem__(value, slice(0, left + LOOKAHEAD + 1))
-        if len(value) < left:
-            piece, size = quote(scrub(value) if self._scrub_whole else value)
-            if size <= left:
-                self._left = left - size
-                self._pieces.append(piece)
-                self.texts.append(value)
-                return
-        self._cut_text(clip(value, left) if self._redact else value[:left])
+        if len(value) < left and self._whole(scrub(value) if self._scrub_whole else value):
+            self.texts.append(value)
+        else:
+            self._cut_text(clip(value, left) if self._redact else value[:left])
 
     def _label(self, text: str) -> None:
         """Write a text of our own."""
-        piece, size = quote(text[: self._left])
-        if size <= self._left:
-            self._left -= size
-            self._pieces.append(piece)
-        else:
-            self._cut_text(text[: self._left])
+        text = text[: self._left]
+        if not self._whole(text):
+            self._cut_text(text)
+
+    def _whole(self, text: str) -> bool:
+        """Write ``text`` if there is room for all of it; whether there was."""
+        piece, size = quote(text)
+        if size > self._left:
+            return False
+        self._left -= size
+        self._pieces.append(piece)
+        return True
 
     def _literal(self, text: str) -> None:
         """Write ``text``, which is JSON in ASCII, or a mark if there is no room."""
@@ -142,24 +132,18 @@ class Writer:
 
     def _cut_text(self, text: str) -> None:
         """Write as much of ``text`` as there is room for, and a mark."""
-        left = self._left
-        room = left - _CUT_SIZE
-        if room < _SHORTEST_TEXT:
+        if self._left - CUT_SIZE < _SHORTEST_TEXT:
             self._cut()
             return
-        text = text[:room]
-        piece, size = quote(text + MARK)
-        while size > left:
-            text = text[: min(len(text) - 1, len(text) * room // size)]
-            piece, size = quote(text + MARK)
         self.truncated = True
-        self._left = left - size
+        piece, size = cut(text, self._left)
+        self._left -= size
         self._pieces.append(piece)
 
     def _cut(self) -> None:
         self.truncated = True
-        self._left -= _CUT_SIZE
-        self._pieces.append(_CUT)
+        self._left -= CUT_SIZE
+        self._pieces.append(CUT)
 
     # --- Containers
 
@@ -169,13 +153,13 @@ class Writer:
             self._open.pop()
 
     def _container(self, value: Any, members: Callable[[Any], Iterable[Any]]) -> None:
-        if self._left < 2 + _REST_SIZE:
+        if self._left < 2 + REST_SIZE:
             self._cut()
         elif self._enter(value):
-            self._left -= 2 + _REST_SIZE
+            self._left -= 2 + REST_SIZE
             write = self._object if members is dict.items else self._array
             if write(members(value)):
-                self._left += _REST_SIZE
+                self._left += REST_SIZE
             else:
                 self.truncated = True
             self._open.pop()
@@ -195,8 +179,8 @@ class Writer:
         """Write the members as long as there is room; whether that was for all of them."""
         put, before = self._pieces.append, "["
         for value in members:
-            if self._left < 1 + _CUT_SIZE:
-                put(f"{before}{_CUT}]")
+            if self._left < 1 + CUT_SIZE:
+                put(f"{before}{CUT}]")
                 return False
             self._left -= 1
             put(before)
@@ -213,8 +197,8 @@ class Writer:
                 (name, size), is_hidden = quote(key), False
             else:
                 name, size, is_hidden = self._key(key)
-            if self._left < size + 2 + _CUT_SIZE:
-                put(f"{before}{_REST}}}")
+            if self._left < size + 2 + CUT_SIZE:
+                put(f"{before}{REST}}}")
                 return False
             self._left -= size + 2
             put(f"{before}{name}:")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otelkit.capture import _plain, encode
@@ -38,6 +38,7 @@ def encoder(request: pytest.FixtureRequest) -> Iterator[None]:
     _plain._encoder.cache_clear()
 
 
+@settings(max_examples=50, deadline=None)
 @given(PLAIN, st.booleans())
 def test_the_short_way_says_the_same_as_the_writer(value: Any, redact: bool) -> None:
     writer = Writer(100_000, redact, scrub_whole=redact)

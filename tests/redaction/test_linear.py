@@ -12,7 +12,7 @@ PROGRAM = """
 from otelkit import redaction
 
 redaction.configure(patterns=["email"])
-SIZE = 300_000
+SIZE = 100_000
 PIECES = [
     "a", "1", "-", "_", "=", ":", "@", "\\\\", "'", '"', " ", "eyJ", "sk-", "://", "://a:", "4000 ",
     "1 ", "1-", "40000 ", "a=", "a:", '":', "password=", 'password="', "password='a\\\\", "hf_",
@@ -31,6 +31,6 @@ print("done")
 
 def test_long_adversarial_texts_are_scrubbed_in_bounded_work() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == "done\n", done.stderr

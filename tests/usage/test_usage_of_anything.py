@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import UserDict, namedtuple
@@ -17,6 +18,8 @@ from openai.types.chat import ChatCompletion
 from usage_payloads import FILES, load
 
 from otelkit.usage import Stream, Usage, messages, read
+
+EXAMPLES = int(os.environ.get("OTELKIT_FUZZ", "100"))  # as in tests/capture/test_fuzz.py
 
 
 class Hostile:
@@ -158,7 +161,7 @@ _VALUES: Any = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.dictionaries(_NAMES, _VALUES, max_size=8))
 def test_dicts_of_any_shape_never_raise_and_give_what_is_valid(value: dict[str, Any]) -> None:
     stream = Stream(capture=True, max_bytes=200)
