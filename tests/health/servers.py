@@ -24,7 +24,7 @@ COMMANDS = {
         "--no-control-socket",
     ],
 }
-UP_WITHIN = 30.0  # seconds, on a machine that is busy with other tests
+UP_WITHIN = 120.0  # seconds, on a machine that is busy with other tests
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def serving(command: list[str], output: Path, **environ: str) -> Iterator[httpx.
             process.kill()
 
 
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for ``condition``, some looks a second."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.health import servers
@@ -23,6 +24,12 @@ EVERY_CHECK = {
 def redis() -> Iterator[servers.Redis]:
     with servers.Redis() as server:
         yield server
+
+
+def messages(client: httpx.Client) -> set[str]:
+    """What there is to say, as of a check that a busy machine gave no time to."""
+    found = client.get("/health/detailed").json()["components"]
+    return {found[name]["message"] for name in EVERY_CHECK} - {""}
 
 
 @pytest.mark.parametrize("server", servers.COMMANDS)
@@ -50,9 +57,8 @@ def test_a_service_with_every_check(server: str, redis: servers.Redis, tmp_path:
             assert about["environment"] == "staging"
             found = bodies["/health/detailed"]["components"]
             assert set(found) == EVERY_CHECK | OF_THE_MACHINE
-            messages = {name: found[name]["message"] for name in EVERY_CHECK}
-            assert messages == dict.fromkeys(EVERY_CHECK, "")
             assert "secret" not in str(bodies)
+            servers.until(lambda: messages(client) == set())
 
             redis.stop()
             servers.until(lambda: client.get("/health").json()["status"] == "degraded")

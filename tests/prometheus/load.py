@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 from prometheus_client.parser import text_string_to_metric_families
 
+PATIENCE = 180.0  # seconds for an answer, as of workers that start on a busy machine
+
 COUNTED = (
     "http_server_request_duration_seconds_count",
     "http_server_response_body_size_bytes_count",
@@ -25,7 +27,7 @@ COUNTED = (
 
 def ask(port: int, path: str) -> bytes:
     """The body of an answer with status 200, over a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -16,13 +16,15 @@ import pytest
 
 from tests.integrations.conftest import wait_until
 from tests.processes import ROOT
-from tests.prometheus.load import ask, load, scrape
+from tests.prometheus.load import PATIENCE, ask, load, scrape
 
 APP = "tests.prometheus.service:app"
 GUNICORN = ("gunicorn", APP, "-k", "uvicorn_worker.UvicornWorker", "-b", "fd://{fd}",
             "--no-control-socket")  # fmt: skip
+# On a busy machine a worker may need longer to start than uvicorn waits by default: 5 seconds.
+UVICORN = ("uvicorn", APP, "--fd", "{fd}", "--timeout-worker-healthcheck", "180")
 SERVERS = {
-    "uvicorn": (4, ("uvicorn", APP, "--fd", "{fd}", "--workers", "4")),
+    "uvicorn": (4, (*UVICORN, "--workers", "4")),
     "gunicorn": (2, (*GUNICORN, "-w", "2")),
     "gunicorn that loads first": (4, (*GUNICORN, "-w", "4", "--preload")),
 }
@@ -59,7 +61,7 @@ def serving(command: tuple[str, ...], folder: Path, **environ: str) -> Iterator[
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         finally:
             process.kill()
     assert "Traceback" not in output.read_text()
@@ -90,9 +92,9 @@ def test_every_scrape_is_right_while_a_worker_is_killed_and_replaced(
     workers, command = SERVERS[server]
     own_port = free_port()
     with serving(command, tmp_path, METRICS_PORT=str(own_port)) as port, load(port) as requests:
-        wait_until(lambda: len(requests.workers) == workers, 60)
+        wait_until(lambda: len(requests.workers) == workers, PATIENCE)
         before = set(requests.workers)
-        wait_until(lambda: holder(own_port, before), 30)
+        wait_until(lambda: holder(own_port, before), PATIENCE)
         for _ in range(5):
             requests.check(port)
             requests.check(own_port)
@@ -103,7 +105,7 @@ def test_every_scrape_is_right_while_a_worker_is_killed_and_replaced(
         for _ in range(5):
             requests.check(port)
         # Another worker takes the port over.
-        wait_until(lambda: holder(own_port, requests.workers), 30)
+        wait_until(lambda: holder(own_port, requests.workers), PATIENCE)
         while not requests.workers - before:  # until the victim is replaced
             requests.check(port)
         for _ in range(5):
