@@ -538,6 +538,12 @@ class Settings:
     langsmith_project: str | None = _read(
         "LANGSMITH_PROJECT", "LANGCHAIN_PROJECT", by=parse.text, says="the project that runs are in"
     )
+    langsmith_workspace: str | None = _read(
+        "LANGSMITH_WORKSPACE_ID",
+        "LANGCHAIN_WORKSPACE_ID",
+        by=parse.unquoted,
+        says="the workspace, for a key that is valid in several",
+    )
     langsmith_endpoint: str = _read(
         "LANGSMITH_ENDPOINT",
         "LANGCHAIN_ENDPOINT",

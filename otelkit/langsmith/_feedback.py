@@ -80,7 +80,7 @@ def _give(feedback: _Feedback) -> Any:
     """Hands it to the client; returns that if it has a queue to be waited for."""
     project, run, key, score, comment = feedback
     try:
-        client = _client(project.endpoint, project.key, os.getpid())
+        client = _client(project.endpoint, project.key, project.workspace, os.getpid())
         project_id, _ = project.id(), client.info  # what has to be asked for is asked for here
         # With a trace id the client queues it, and the run need not have arrived. But the thread
         # behind that queue ends with the main thread; without one it is sent from here.
@@ -118,11 +118,11 @@ def _plain(error: Exception) -> str:
 
 
 @functools.cache
-def _client(endpoint: str, key: str | None, _process: int) -> Any:
+def _client(endpoint: str, key: str | None, workspace: str | None, _process: int) -> Any:
     """One client for a process: a forked child has none of its parent's threads."""
     with _importing:
         from langsmith import Client
-    client = Client(api_url=endpoint, api_key=key)
+    client = Client(api_url=endpoint, api_key=key, workspace_id=workspace)
     atexit.register(_wait)  # again, after the client has: the last one registered goes first
     return client
 

@@ -84,6 +84,8 @@ def _obstacle(settings: Settings) -> str:
         return "LANGSMITH_TRACING is true, but LANGSMITH_API_KEY is not set"
     if not fits_a_header(settings.langsmith_api_key):
         return "LANGSMITH_API_KEY holds characters that no key has"
+    if not fits_a_header(settings.langsmith_workspace or ""):
+        return "LANGSMITH_WORKSPACE_ID holds characters that no id has"
     return ""
 
 

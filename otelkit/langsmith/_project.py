@@ -30,12 +30,16 @@ class Project:
         endpoint: LangSmith's API.
         name: Of the project; None for LangSmith's ``default``.
         key: The key of its API; None where there is none to ask with.
+        workspace: For a key that is valid in several.
     """
 
-    def __init__(self, endpoint: str, name: str | None, key: str | None) -> None:
+    def __init__(
+        self, endpoint: str, name: str | None, key: str | None, workspace: str | None = None
+    ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.name = name or "default"
         self.key = key
+        self.workspace = workspace
         self._site = _site(shown(self.endpoint))  # links are for everybody to see
         self._ids: tuple[str, str] | None = None  # of workspace and project
         self._not_before = 0.0
@@ -70,10 +74,15 @@ class Project:
     def _asked(self) -> tuple[str, str]:
         context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
         url = f"{self.endpoint}/sessions?limit=1&name={quote(self.name, safe='')}"
-        request = urllib.request.Request(url, headers={"x-api-key": self.key or ""})  # noqa: S310
+        request = urllib.request.Request(url, headers=credentials(self.key, self.workspace))  # noqa: S310
         with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
             found: list[dict[str, Any]] = json.loads(answer.read(_LONGEST))
         return str(found[0]["tenant_id"]), str(found[0]["id"])
+
+
+def credentials(key: str | None, workspace: str | None) -> dict[str, str]:
+    """The headers by which LangSmith knows a caller."""
+    return {"x-api-key": key or "", **({"x-tenant-id": workspace} if workspace else {})}
 
 
 def _site(api: str) -> str:

@@ -15,7 +15,7 @@ from otelkit.langsmith._content import WITHHELD
 from otelkit.langsmith._copies import Copies
 from otelkit.langsmith._exporter import LangsmithExporter
 from otelkit.langsmith._plan import Plan, fits_a_header, plan, problems
-from otelkit.langsmith._project import Project
+from otelkit.langsmith._project import Project, credentials
 from otelkit.langsmith.bridge import Bridge
 from otelkit.settings import Otlp, Settings
 
@@ -54,7 +54,10 @@ def connect(settings: Settings, queue: Callable[[str, Exporter], Queue]) -> Conn
         _current.project = None
         return Connection(None, found)
     project = Project(
-        settings.langsmith_endpoint, settings.langsmith_project, settings.langsmith_api_key
+        settings.langsmith_endpoint,
+        settings.langsmith_project,
+        settings.langsmith_api_key,
+        settings.langsmith_workspace,
     )
     in_header = fits_a_header(settings.langsmith_project or "")
     copies = Copies(settings, planned, None if in_header else settings.langsmith_project)
@@ -83,7 +86,7 @@ def note(settings: Settings) -> str:
 
 def destination(settings: Settings) -> Otlp:
     """Where copies of spans go."""
-    headers = {"x-api-key": settings.langsmith_api_key or ""}
+    headers = credentials(settings.langsmith_api_key, settings.langsmith_workspace)
     if settings.langsmith_project and fits_a_header(settings.langsmith_project):
         headers["langsmith-project"] = settings.langsmith_project
     return Otlp(

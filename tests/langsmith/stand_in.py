@@ -70,6 +70,7 @@ class StandIn:
         self.feedback: list[dict[str, Any]] = []
         self.refuse: deque[int] = deque()  # statuses for the next OTLP requests
         self.encodings: set[str | None] = set()
+        self.workspaces: set[str | None] = set()  # that callers have named
         self.largest: int | None = None  # spans; more are too large
         self.has_project = True
         self.spans: list[Any] = []  # what came without a key, as to a plain trace backend
@@ -315,6 +316,7 @@ def _handler(stand_in: StandIn) -> type[http.server.BaseHTTPRequestHandler]:
             elif self.headers.get("x-api-key") != KEY:
                 self._answer(403, {"detail": "Forbidden"})
             elif url.path == "/sessions":
+                stand_in.workspaces.add(self.headers.get("x-tenant-id"))
                 name = parse_qs(url.query)["name"][0]
                 there = {"id": PROJECT, "tenant_id": WORKSPACE, "name": name}
                 self._answer(200, [there] if stand_in.has_project else [])
@@ -324,6 +326,7 @@ def _handler(stand_in: StandIn) -> type[http.server.BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             path = urlsplit(self.path).path
             stand_in.requests.append((self.command, path))
+            stand_in.workspaces.add(self.headers.get("x-tenant-id"))
             body = self._body()
             if path == "/v1/traces":
                 stand_in.take_plain(body)

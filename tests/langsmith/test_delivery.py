@@ -113,10 +113,13 @@ def test_content_that_is_shown_is_no_line(connected: Connect) -> None:
     assert connected(OTELKIT_CAPTURE="redacted").note == ""
 
 
-def test_a_key_that_no_header_can_hold(connected: Connect) -> None:
-    application = connected(LANGSMITH_API_KEY="schlüssel")
+@pytest.mark.parametrize(
+    ("variable", "what"), [("LANGSMITH_API_KEY", "key"), ("LANGSMITH_WORKSPACE_ID", "id")]
+)
+def test_a_key_that_no_header_can_hold(connected: Connect, variable: str, what: str) -> None:
+    application = connected(**{variable: "schlüssel"})
     assert application.problems == [
-        "LANGSMITH_API_KEY holds characters that no key has; nothing is sent to LangSmith"
+        f"{variable} holds characters that no {what} has; nothing is sent to LangSmith"
     ]
     assert application.processor.bridge is None
 
