@@ -15,6 +15,7 @@ from otelkit.spool.files import Stored
 
 FIRST_BACKOFF = 1.0  # seconds; doubled with every failure in a row, with jitter
 LONGEST_BACKOFF = 30.0
+LONGEST_SILENCE = 3600.0
 ATTEMPTS = 3  # in a row while somebody waits
 FOR_THE_DISK = 0.25  # of the time there is at the end
 PAUSE = 0.1  # seconds between them, and a bit longer each time
@@ -196,7 +197,8 @@ class Delivery:
     def _postpone(self, retry_after: float | None) -> None:
         now = time.monotonic()
         self._failures += 1
-        self._silent_until = now + (retry_after or 0.0)
+        # Whatever is asked for, a slip of somebody's clock included: an hour at most.
+        self._silent_until = now + max(0.0, min(retry_after or 0.0, LONGEST_SILENCE))
         longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self._failures - 1, 10))
         backoff = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, hides nothing
         self._not_before = max(self._silent_until, now + backoff)

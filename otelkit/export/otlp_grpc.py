@@ -95,7 +95,7 @@ def _retry_delay(details: bytes) -> float | None:
         for detail in status.details:
             info = RetryInfo()
             if detail.Unpack(info):
-                return max(0.0, float(info.retry_delay.ToTimedelta().total_seconds()))
+                return float(info.retry_delay.ToTimedelta().total_seconds())
     except (DecodeError, OverflowError):
         pass
     return None

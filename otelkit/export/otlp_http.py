@@ -83,10 +83,10 @@ def _seconds(retry_after: str | None) -> float | None:
     if retry_after is None:
         return None
     try:
-        return max(0.0, min(float(retry_after), 3600.0))
+        return float(retry_after)
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+        return parsedate_to_datetime(retry_after).timestamp() - time.time()
     except (TypeError, ValueError):
         return None

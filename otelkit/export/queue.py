@@ -165,11 +165,11 @@ class Queue:
         """Closes the account: what is left goes to disk, or is lost."""
         with self.account.lock:
             self._closed = True
-            while self._lane is not None and self._items and not self._encoding:
+            encoding, self._encoding = self._encoding, 0  # by the worker, which is too late
+            while self._lane is not None and self._items:
                 self._encode(len(self._items))
             self._delivery.finish()
-            self.account.dropped += len(self._items) + self._encoding
-            self._encoding = 0
+            self.account.dropped += len(self._items) + encoding
             self._items.clear()
         if self._worker is not None and self._worker.is_alive():
             self.exporter.abort()

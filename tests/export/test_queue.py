@@ -202,6 +202,16 @@ def test_a_receiver_that_asks_for_more_time_than_there_is_is_left_alone(
     assert queue.counts().queued == 1
 
 
+@pytest.mark.parametrize("asked", [1e12, float("inf"), float("nan"), -5.0])
+def test_no_receiver_is_left_alone_for_longer_than_an_hour(
+    make: Callable[..., Queue], asked: float
+) -> None:
+    queue = make(Scripted(lambda batch: Answer("retry", "busy", retry_after=asked)))
+    queue.put(1)
+    flush(queue)
+    assert 0 <= queue._delivery.pause(60.0) <= 3600
+
+
 def test_what_is_refused_for_good_is_not_tried_again(make: Callable[..., Queue]) -> None:
     exporter = Scripted(lambda batch: FAILED)
     queue = make(exporter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,26 @@ def test_what_is_left_at_the_end_is_sent_by_the_next_process(make: Make) -> None
     assert arrived(exporter) == list(range(5))
     assert total(second) == 0  # none of them ended here
     assert make(Bytes()).status()["recovered"] == 0
+
+
+def test_at_the_end_a_batch_that_is_being_encoded_keeps_no_other_from_the_disk(make: Make) -> None:
+    class Slow(Bytes):
+        def prepare(self, items: Any) -> tuple[list[Batch], int]:
+            if threading.current_thread() is not threading.main_thread():
+                encoding.set()
+                ended.wait(60)
+            return super().prepare(items)
+
+    encoding, ended = threading.Event(), threading.Event()
+    queue = make(Slow())
+    for number in range(300):
+        queue.put(number)
+    assert encoding.wait(60)
+    queue.request(time.monotonic(), closing=True)()
+    queue.finish()
+    ended.set()
+    assert (queue.counts().spooled, queue.counts().dropped) == (200, 100)
+    assert total(queue) == 300
 
 
 def test_with_nothing_on_disk_no_thread_is_started(make: Make) -> None:
