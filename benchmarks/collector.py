@@ -3,7 +3,7 @@
 Both get the same requests in turns; the far end of the shipped one is a third collector, which says
 whether all spans have arrived. A core's worth is processor time, so other load does not matter.
 
-    python benchmarks/collector.py [--spans 100000] [--rounds 3]
+    python benchmarks/collector.py [--spans 40000] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def measure(collector: Collector, far: Collector, bodies: list[bytes], count: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--spans", type=int, default=100_000)
+    parser.add_argument("--spans", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     otelcol = find_otelcol()
