@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, TypeVar, Union, cast
@@ -67,7 +68,7 @@ class Traced(Generic[Given]):
             traced = wrap(found, _most_derived.only(target, method, operation.begin))
         else:
             traced = named(found)
-            if not hasattr(type(found), "__get__"):
+            if not _is_bound(found):
                 traced = staticmethod(traced)  # a partial, say: not bound before, and not now
         setattr(target, method, traced)
         return target
@@ -133,3 +134,10 @@ class Traced(Generic[Given]):
     def _given(self, call: Call | None) -> Given:
         operation = self._operation
         return cast("Given", call.given if call is not None else operation and operation.untraced)
+
+
+def _is_bound(found: Any) -> bool:
+    """Whether what is found in a class becomes a method of its instances."""
+    if isinstance(found, functools.partial) and sys.version_info < (3, 14):
+        return False  # 3.13 has a __get__ for it, which only warns that it will bind
+    return hasattr(type(found), "__get__")
