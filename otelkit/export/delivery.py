@@ -54,7 +54,7 @@ class Delivery:
     @property
     def stuck(self) -> bool:
         """Whether there is no use in more batches: nobody takes them, and the disk does not."""
-        return self._failures > 0 and self._lane is None
+        return self._failures > 0 and (self._lane is None or not self._lane.usable())
 
     def pause(self, delay: float) -> float:
         """Seconds until the next pass, which is usually due after ``delay``."""

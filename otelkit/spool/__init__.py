@@ -72,13 +72,11 @@ class Spool:
 
     def make_room(self, size: int) -> None:
         """Drops the oldest batches of all lanes until ``size`` bytes more fit."""
+        lanes = [path for path in self.folder.iterdir() if path.is_dir()]
+        for path in lanes:
+            files.sweep(path)
         stored = sorted(
-            (
-                entry
-                for lane in self.folder.iterdir()
-                if lane.is_dir()
-                for entry in files.stored(lane, damaged=True)
-            ),
+            (entry for path in lanes for entry in files.stored(path, damaged=True)),
             key=lambda entry: entry.path.name,
         )
         held = sum(entry.size for entry in stored)
@@ -145,6 +143,10 @@ class Lane:
         if own:
             self._own[name] = items
         return True
+
+    def usable(self) -> bool:
+        """Whether the disk is worth a try."""
+        return self._spool.usable()
 
     def take(self) -> Generator[Taken, None, None]:
         """The batches of the lane, oldest first, one locked at a time; those of others included."""

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import secrets
+import time
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,8 @@ HEADER = 12  # bytes: what it is, and a CRC-32 of what follows
 _MAGIC = b"otelkit\x01"
 _NAME = re.compile(r"\d{20}-\w+-\d+\.(?P<items>\d+)\.(?P<size>\d+)\.batch")
 _DAMAGED = ".damaged"
+_PART = ".part"
+_ABANDONED = 3600.0  # seconds after which nobody is writing a file any more
 
 
 class Stored(NamedTuple):
@@ -45,13 +48,21 @@ def stored(folder: Path, *, damaged: bool = False) -> list[Stored]:
     return found
 
 
+def sweep(folder: Path) -> None:
+    """Deletes what processes that were killed have left half written."""
+    for path in folder.glob(f"*{_PART}"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED:
+                path.unlink()
+
+
 def write(path: Path, body: bytes) -> None:
     """Writes a file that appears complete and lasts, or leaves nothing.
 
     Raises:
         OSError: The disk does not take it.
     """
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
     try:
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(file, "wb") as stream:

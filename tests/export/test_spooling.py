@@ -128,6 +128,16 @@ def test_at_the_end_a_batch_that_is_being_encoded_keeps_no_other_from_the_disk(m
     assert total(queue) == 300
 
 
+def test_items_wake_nobody_while_neither_receiver_nor_disk_takes_them(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = make(Bytes(lambda batch: RETRY), batch_size=1)
+    monkeypatch.setattr(Spool, "usable", lambda spool: False)
+    queue.put(1)
+    flush(queue)
+    assert queue._delivery.stuck
+
+
 def test_with_nothing_on_disk_no_thread_is_started(make: Make) -> None:
     queue = make(Bytes())
     queue.begin()

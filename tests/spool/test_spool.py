@@ -236,6 +236,19 @@ def test_files_set_aside_take_part_in_the_limit(make: Make, tmp_path: Path) -> N
     assert len(stored(tmp_path)) == 2
 
 
+def test_what_a_killed_process_has_left_half_written_goes(make: Make, tmp_path: Path) -> None:
+    lane, _ = make()
+    lane.put(1, b"body")
+    old, fresh = (stored(tmp_path)[0].with_name(f"{name}.part") for name in ("old", "fresh"))
+    for part in (old, fresh):
+        part.write_bytes(b"half of a bo")
+    os.utime(old, (0, 0))
+    lane.put(1, b"body")
+    assert fresh.exists()
+    assert not old.exists()
+    assert len(content(lane)) == 2
+
+
 def test_what_is_no_batch_is_left_alone(make: Make, tmp_path: Path) -> None:
     lane, _ = make()
     lane.put(1, b"body")
