@@ -19,7 +19,7 @@ from types import FrameType
 import otelkit
 from otelkit.errors import MissingExtraError, OtelkitError
 
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 _END_SECONDS = 5.0
 _NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "greenlet", "aiosqlite", "openai", "genai_prices")
 # The demo's telemetry and prompts stay on this machine, whatever the surroundings ask for.

@@ -18,7 +18,7 @@ from otelkit.cli._demo_checks import Evidence
 from otelkit.cli._demo_requests import Sent
 from otelkit.viewer import Viewer
 
-_ARRIVE_SECONDS = 8.0
+_ARRIVE_SECONDS = 20.0
 _LOG = "service.log"
 
 

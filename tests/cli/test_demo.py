@@ -52,7 +52,7 @@ def ended(processes: list[psutil.Process]) -> bool:
 def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("demo")
     with started(folder=folder) as demo:
-        out, err = demo.communicate(timeout=60)
+        out, err = demo.communicate(timeout=120)
     assert (demo.returncode, err) == (0, ""), out + err
     assert list(folder.iterdir()) == []  # its database and files are gone
     return out
@@ -117,13 +117,20 @@ def test_without_a_terminal_there_are_no_colours(output: str) -> None:
 def test_it_fails_and_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    def gone(_stack: contextlib.ExitStack, folder: Path, _viewer_url: str) -> str:
+        (folder / "service.log").write_text("going down\n")
+        return "http://127.0.0.1:9"
+
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(demo, "_ARRIVE_SECONDS", 0.5)
+    monkeypatch.setattr(demo, "_start", gone)
+    monkeypatch.setattr(demo, "_ARRIVE_SECONDS", 0.2)
     assert main(["demo"]) == 1
-    missing = part(capsys.readouterr().out, "Missing:")
+    out = capsys.readouterr().out
+    missing = part(out, "Missing:")
+    assert "  ✗ success: POST /generate answered 0 instead of 200" in missing
     assert "  ✗ success: there is no trace of this request" in missing
     assert "  ✗ metrics: no code_files_generated" in missing
+    assert "    going down" in out
     assert list(tmp_path.iterdir()) == []
 
 
