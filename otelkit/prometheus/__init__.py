@@ -42,7 +42,7 @@ def install(settings: Settings, read: Read) -> list[str]:
     global _installed
     uninstall()
     _installed = (settings, read)
-    problems = _join()
+    problems = _join(settings)
     # Not where gunicorn loads the application before it forks: there the workers will listen.
     _start(listens=_worker is not None or "gunicorn.arbiter" not in sys.modules)
     return problems
@@ -60,7 +60,7 @@ def renew() -> None:
     """Begin anew in a forked child, once the providers have; gunicorn's workers may be such."""
     if _installed is not None:
         if not _child_of_worker:
-            _join()
+            _join(_installed[0])
         _start(listens=_worker is not None)
 
 
@@ -80,14 +80,16 @@ def page(wanted: Format) -> Future[Page]:
     return _exposition.page(wanted)
 
 
-def _join() -> list[str]:
+def _join(settings: Settings) -> list[str]:
     global _worker
     if _worker is not None:
         return []
+    from otelkit import semconv
     from otelkit.prometheus import workers
 
+    named = settings.resource_attributes.get(semconv.SERVICE_NAME)
     try:
-        _worker = workers.join()
+        _worker = workers.join(settings.service_name or named or "")
     except Exception as error:
         return [
             f"each worker will show metrics of its own ({error}); have Prometheus ask a collector"

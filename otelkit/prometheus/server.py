@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 import sys
@@ -12,9 +13,15 @@ from pathlib import Path
 _IN_GUNICORN_WORKER = ("gunicorn.arbiter", "spawn_worker")
 
 
-def folder(supervisor: int) -> Path:
-    """Where all workers that ``supervisor`` runs meet: another folder for every start of it."""
-    return Path(tempfile.gettempdir()) / f"otelkit-{os.geteuid()}" / _name(supervisor)
+def folder(supervisor: int, service: str) -> Path:
+    """Where all workers of ``service`` that ``supervisor`` runs meet; anew for every start of it.
+
+    Args:
+        supervisor: A process, which may run several services.
+        service: The name of one.
+    """
+    which = hashlib.sha256(service.encode(errors="replace")).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"otelkit-{os.geteuid()}" / f"{_name(supervisor)}-{which}"
 
 
 def supervisor() -> int | None:
@@ -48,8 +55,10 @@ def make_private(folder: Path) -> None:
 
 def has_ended(folder: Path) -> bool:
     """Whether ``folder`` is one of workers whose server does not run any more."""
-    pid = folder.name.partition("-")[0]
-    return pid.isdigit() and (not _runs(int(pid)) or _name(int(pid)) != folder.name)
+    pid, _, which = folder.name.partition("-")
+    if not pid.isdigit():
+        return False
+    return not _runs(int(pid)) or f"{pid}-{which.partition('-')[0]}" != _name(int(pid))
 
 
 def _runs(pid: int) -> bool:

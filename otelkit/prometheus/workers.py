@@ -99,8 +99,11 @@ class Worker:
         _close(self.ledger, self._lock)
 
 
-def join() -> Worker | None:
+def join(service: str) -> Worker | None:
     """This process among the workers of its server; None where it is no worker.
+
+    Args:
+        service: The name of the service; its supervisor may run others, too.
 
     Raises:
         OSError: There is no folder that can be used.
@@ -110,7 +113,7 @@ def join() -> Worker | None:
         return None
     if fcntl is None:
         raise OSError("this system has no flock")
-    folder = server.folder(supervisor)
+    folder = server.folder(supervisor, service)
     worker = Worker(folder)
     _sweep(folder)
     return worker

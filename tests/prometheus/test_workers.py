@@ -234,12 +234,12 @@ def test_folders_of_servers_that_have_ended_are_removed(
         other.count(1)
         for folder in (dead, running):
             Worker(folder).leave()
-        joined = workers.join()
+        joined = workers.join("shop")
         assert joined is not None
         assert sorted(base.iterdir()) == sorted((orphaned, running, joined._folder))
         other.process.send_signal(signal.SIGTERM)
         other.process.wait()
-        assert workers.join() is not None
+        assert workers.join("shop") is not None
         assert not orphaned.exists()
 
 
@@ -265,8 +265,24 @@ sys.stdin.read()
     worker.together()
 
 
+def test_services_of_one_supervisor_are_apart(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "supervisor", os.getpid)
+    shop, mail = workers.join("shop"), workers.join("mail")
+    again = workers.join("shop")
+    assert shop
+    assert mail
+    assert again
+    assert shop._folder == again._folder != mail._folder
+    assert not server.has_ended(shop._folder)
+    shop.publish([Family("cpu_seconds", "counter", "CPU.", points={(): 2})])
+    assert points(again, "cpu_seconds") == {(): 2}
+    assert points(mail, "cpu_seconds") == {}
+    for each in (shop, mail, again):
+        each.leave()
+
+
 def test_a_process_alone_is_no_worker() -> None:
-    assert workers.join() is None
+    assert workers.join("shop") is None
 
 
 def test_the_child_of_multiprocessing_is_a_worker_of_its_parent(alone: Path) -> None:
