@@ -75,9 +75,17 @@ class Project:
         context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
         url = f"{self.endpoint}/sessions?limit=1&name={quote(self.name, safe='')}"
         request = urllib.request.Request(url, headers=credentials(self.key, self.workspace))  # noqa: S310
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
+        opener = urllib.request.build_opener(_Nowhere)
+        with opener.open(request, timeout=_PATIENCE) as answer:
             found: list[dict[str, Any]] = json.loads(answer.read(_LONGEST))
         return str(found[0]["tenant_id"]), str(found[0]["id"])
+
+
+class _Nowhere(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: the key would go along, wherever that leads."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
 
 
 def credentials(key: str | None, workspace: str | None) -> dict[str, str]:

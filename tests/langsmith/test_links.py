@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -88,6 +89,23 @@ def test_a_project_that_is_not_there_is_not_asked_for_again_and_again(
     until(lambda: ("GET", "/sessions") in application.langsmith.requests)
     assert application.langsmith.requests.count(("GET", "/sessions")) == 1
     assert otelkit.langsmith.run_url(span).startswith("http://localhost/r/")
+
+
+def test_the_key_goes_nowhere_else(langsmith: StandIn) -> None:
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("location", f"{langsmith.url}{self.path}")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        project = Project(f"http://127.0.0.1:{server.server_port}", None, KEY)
+        assert project.id() is None
+    assert langsmith.requests == []
 
 
 @pytest.mark.parametrize(

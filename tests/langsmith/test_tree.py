@@ -11,14 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from langsmith import run_trees
 from langsmith._internal._sampling import is_sampled_by_id
+from langsmith.run_trees import RunTree
 from opentelemetry import context, trace
 from opentelemetry.propagate import extract
 from opentelemetry.trace import SpanKind
 
 import otelkit
 from otelkit import enrich
-from otelkit.langsmith import _runs
+from otelkit.langsmith import _native, _runs
 from otelkit.langsmith._sampling import is_sampled
 from tests.langsmith.conftest import Application, Connect
 
@@ -276,6 +278,27 @@ def test_tasks_that_start_each_other_hold_no_memory(application: Application) ->
     assert len([run for run in runs if run.parent_id is None]) == 4
     gc.collect()
     assert first() is None
+
+
+def test_threads_share_what_langsmith_knows_of_a_span_and_that_is_bounded(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barrier = threading.Barrier(4)
+
+    def made_at_once(**values: Any) -> Any:
+        made = RunTree(**values)
+        barrier.wait(30)
+        return made
+
+    monkeypatch.setattr(run_trees, "RunTree", made_at_once)
+    with otelkit.traced_workflow("outer") as span:
+        place = _runs.place_of(span.get_span_context())
+        with ThreadPoolExecutor(4) as pool:
+            trees = list(pool.map(lambda _: _native._tree(place.run, "tests"), range(4)))
+    assert len({id(tree) for tree in trees}) == 1
+    for _ in range(300):
+        trees[0].create_child(name="below")
+    assert len(trees[0].child_runs) == 100
 
 
 def test_what_a_span_is_part_of_survives_a_wrapper(application: Application) -> None:
