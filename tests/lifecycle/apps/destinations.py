@@ -20,7 +20,7 @@ def main() -> None:
             calls.add(1)
     say("done")
     sys.stdin.readline()
-    counts = otelkit.flush(1.0).counts["traces"]
+    counts = otelkit.flush(2.0).counts["traces"]
     say({name: each.delivered for name, each in counts.items()})
 
 
