@@ -290,11 +290,12 @@ def test_threads_share_what_langsmith_knows_of_a_span_and_that_is_bounded(
         barrier.wait(30)
         return made
 
-    monkeypatch.setattr(run_trees, "RunTree", made_at_once)
     with otelkit.traced_workflow("outer") as span:
         place = _runs.place_of(span.get_span_context())
-        with ThreadPoolExecutor(4) as pool:
-            trees = list(pool.map(lambda _: _native._tree(place.run, "tests"), range(4)))
+    assert place is not None
+    with monkeypatch.context() as slower, ThreadPoolExecutor(4) as pool:
+        slower.setattr(run_trees, "RunTree", made_at_once)
+        trees = list(pool.map(lambda _: _native._tree(place.run, "tests"), range(4)))
     assert len({id(tree) for tree in trees}) == 1
     for _ in range(300):
         trees[0].create_child(name="below")
