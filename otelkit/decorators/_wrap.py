@@ -28,10 +28,11 @@ def wrap(function: Function, begin: Begin) -> Function:
         return _wrapper(function, function, begin)
     from otelkit.decorators._object import TracedObject
 
-    return TracedObject(function, _wrapper(function, type(function).__call__, begin))
+    called = getattr(function.__class__, "__call__", None)  # noqa: B004  # of a proxy, its object's
+    return TracedObject(function, _wrapper(function, called, begin))
 
 
-def _wrapper(function: Function, called: Function, begin: Begin) -> Function:
+def _wrapper(function: Function, called: Function | None, begin: Begin) -> Function:
     """A wrapper around ``function``, of the kind that ``called`` is."""
     if inspect.isasyncgenfunction(called):
         return _async_generator(function, begin)

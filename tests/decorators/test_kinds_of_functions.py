@@ -11,6 +11,7 @@ import pickle
 import traceback
 
 import pytest
+from opentelemetry import trace
 
 import otelkit
 from otelkit import traced, traced_agent, traced_stage, traced_tool, traced_workflow
@@ -192,6 +193,18 @@ def test_a_callable_object_stays_what_it_is(seen):
     frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
     assert frames[1:] == ["traced", "__call__"]
     assert seen.names == ["execute_tool Model"] * 3
+
+
+def test_two_decorators_on_a_callable_object(seen):
+    class Later:
+        async def __call__(self):
+            yield trace.get_current_span().name
+
+    async def consume():
+        return [name async for name in traced_stage("outer")(traced_tool(Later()))()]
+
+    assert asyncio.run(consume()) == ["execute_tool Later"]
+    assert seen.parent("execute_tool Later") == "stage outer"
 
 
 def test_a_builtin(seen):
