@@ -51,7 +51,7 @@ def attributes_of(item: Any) -> dict[str, Any]:
     }
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> None:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not in time: {what}"
