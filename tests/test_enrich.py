@@ -156,6 +156,7 @@ def test_bound_values_are_written_at_the_start():
         span = provider.get_tracer("theirs").start_span("any")
         enrich.start(span, None)
     assert span.attributes == {"user.id": "u", "otelkit.tags": ("a",)}
+    enrich.finish(span)
 
 
 def test_a_copy_is_the_span_but_for_its_attributes():
