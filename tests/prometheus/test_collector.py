@@ -44,7 +44,8 @@ def way(tmp_path_factory: pytest.TempPathFactory, sample: dict[str, Any]) -> Ite
         prometheus = enter(server.running(folder / "prometheus", target, rules()))
         work = Work(service, sample)
         stack.callback(work.stop)
-        wait_until(lambda: all(answered(prometheus, query) for query in QUERIES), 60)
+        for query in QUERIES:
+            wait_until(lambda: answered(prometheus, query), 180)  # noqa: B023
         work.stop()
         yield Way(samples(service.ask("/metrics").text), collector, prometheus)
 
