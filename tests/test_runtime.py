@@ -330,7 +330,7 @@ def test_losses_make_the_next_flush_false_and_the_one_after_true_again() -> None
                 span_delay=60.0, metrics_exporter=("none",), logs_exporter=("none",),
             )
             queue = telemetry._providers.queues[0]
-            queue.account.drop(3)
+            queue.account.turn_away()
             assert not telemetry.flush(5)
             assert telemetry.flush(5)
             assert not telemetry.shutdown(5)
