@@ -11,13 +11,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from typing import Any
 
 import grpc
 import pytest
 
+from otelkit.cli import main
 from otelkit.viewer import Viewer
 from tests.langsmith.stand_in import KEY, StandIn
 
@@ -105,32 +106,30 @@ def test_what_was_made_to_fit_says_so() -> None:
     assert "using batches of 100 instead" in found["problems"][0]
 
 
-@pytest.mark.parametrize(
-    ("status", "answer"),
-    [
-        (401, "answered 401 Unauthorized; is OTEL_EXPORTER_OTLP_HEADERS right?"),
-        (403, "answered 403 Forbidden; is OTEL_EXPORTER_OTLP_HEADERS right?"),
-        (404, "answered 404 Not Found; is OTEL_EXPORTER_OTLP_ENDPOINT right?"),
-        (503, "answered 503 Service Unavailable"),
-    ],
-)
-def test_a_destination_that_refuses(status: int, answer: str) -> None:
-    with answering(status) as url:
-        found = diagnosis(status=1, **TRACES_ONLY, OTEL_EXPORTER_OTLP_ENDPOINT=url)
-    (one,) = found["destinations"]
-    assert one == {
-        "signal": "traces",
-        "name": "otlp",
-        "endpoint": f"{url}/v1/traces",
-        "reached": False,
-        "answer": answer,
-    }
+def answers(*statuses: int, status: int) -> list[str]:
+    """What is said of destinations of traces, metrics and logs that answer so."""
+    with ExitStack() as servers:
+        urls = [servers.enter_context(answering(one)) for one in statuses]
+        environ = {
+            f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT": url
+            for signal, url in zip(("TRACES", "METRICS", "LOGS"), urls, strict=True)
+        }
+        found = diagnosis(status=status, **environ)["destinations"]
+    assert [one["endpoint"] for one in found] == urls
+    assert {one["reached"] for one in found} == {status == 0}
+    return [one["answer"] for one in found]
+
+
+def test_destinations_that_refuse() -> None:
+    assert answers(401, 404, 503, status=1) == [
+        "answered 401 Unauthorized; is OTEL_EXPORTER_OTLP_HEADERS right?",
+        "answered 404 Not Found; is OTEL_EXPORTER_OTLP_ENDPOINT right?",
+        "answered 503 Service Unavailable",
+    ]
 
 
 def test_one_that_takes_no_empty_request_is_there() -> None:
-    with answering(400) as url:
-        found = diagnosis(status=0, **TRACES_ONLY, OTEL_EXPORTER_OTLP_ENDPOINT=url)
-    assert found["destinations"][0]["answer"] == "there, but takes no empty request"
+    assert answers(200, 202, 400, status=0) == ["", "", "there, but takes no empty request"]
 
 
 def test_nobody_there_is_said_and_one_that_is_silent_is_not_waited_for() -> None:
@@ -228,6 +227,10 @@ def test_telemetry_that_is_off() -> None:
     assert "setup() sends nothing: off, because OTEL_SDK_DISABLED=true" in done.stdout
 
 
-def test_help_names_it_and_version_says_which() -> None:
-    assert "    doctor " in otelkit("--help").stdout
-    assert otelkit("--version").stdout == f"otelkit {version('otelkit')}\n"
+def test_help_names_it_and_version_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    for argument in ("--help", "--version"):
+        with pytest.raises(SystemExit, match="0"):
+            main([argument])
+    said = capsys.readouterr().out
+    assert "    doctor " in said
+    assert said.endswith(f"otelkit {version('otelkit')}\n")
