@@ -17,7 +17,8 @@ class Counts:
     """An account at one moment. The sum is what has ended in this process since ``setup()``.
 
     Attributes:
-        sent: Taken by the receiver.
+        sent: Taken by the receiver; also what was spooled here and removed by another process. If
+            it was refused there, or dropped for room, a warning of that process says so.
         failed: Refused for good, not encodable, or tried in vain until the end.
         dropped: Never tried: no room, no time, or out of date.
         spooled: On disk, to be sent by this process or another.

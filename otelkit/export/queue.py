@@ -130,7 +130,10 @@ class Queue:
             return self.account.counts(waiting)
 
     def status(self) -> dict[str, Any]:
-        """The account as plain values, with endpoint and last events (Unix time, text)."""
+        """The account as plain values, with endpoint and last events (Unix time, text).
+
+        A batch that another process removes from a shared spool counts as sent: see ``Counts``.
+        """
         recovered = {} if self._lane is None else {"recovered": self.account.recovered}
         return {
             "endpoint": self.exporter.endpoint,
