@@ -94,8 +94,7 @@ class Delivery:
 
     def run(self) -> bool:
         """Sends what is pending, or keeps it on disk; false when the rest has to wait."""
-        while self._pending:
-            batch = self._pending[0]
+        while batch := self._first():
             if self._ready():
                 self._settle(batch, self._exporter.send(batch, self._time()))
             elif not self._keep(batch):
@@ -130,6 +129,11 @@ class Delivery:
                 else:
                     self._account.dropped += batch.size
                 tried = False
+
+    def _first(self) -> Batch | None:
+        """The batch to send next; at the end of the process another thread empties the queue."""
+        with self._account.lock:
+            return self._pending[0] if self._pending else None
 
     def _keep(self, batch: Batch) -> bool:
         """Moves a pending batch to disk; false where there is none to take it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -277,6 +278,31 @@ def test_a_closed_queue_counts_the_unsent_and_takes_nothing_more(
     queue.put(6)
     counts = queue.counts()
     assert (counts.failed, counts.dropped, counts.queued) == (2, 4, 0)
+
+
+def test_what_is_sent_next_is_looked_up_while_nobody_else_can_take_it(
+    make: Callable[..., Queue],
+) -> None:
+    class Emptied(deque[Batch]):
+        """Closed by another thread right after a look at it, if that can be."""
+
+        def __bool__(self) -> bool:
+            found = len(self) > 0
+            other = threading.Thread(target=self.close)
+            other.start()
+            other.join()
+            return found
+
+        def close(self) -> None:
+            if queue.account.lock.acquire(blocking=False):
+                self.clear()
+                queue.account.lock.release()
+
+    exporter = Scripted()
+    queue = make(exporter)
+    queue._delivery._pending = Emptied([Batch(1, [1])])
+    assert queue._delivery.run()
+    assert exporter.asked == [[1]]
 
 
 def test_an_exporter_that_hangs_holds_nobody_longer_than_asked(
