@@ -346,3 +346,27 @@ def test_with_the_official_instrumentation_it_is_one_span(
         if where == "returned":
             stream.until_done()
     assert whole(seen, helper)
+
+
+@pytest.mark.parametrize("where", ["returned", "inside"])
+def test_with_the_official_instrumentation_of_an_asynchronous_client(
+    seen, instrumented, helper, address, where
+):
+    @traced_llm(provider="p")
+    async def ask(client):
+        manager = helper.open(client)
+        if where == "returned":
+            return manager
+        async with manager as stream:
+            assert [event async for event in stream]
+        return contextlib.nullcontext()
+
+    async def read():
+        url = address + helper.path
+        client = helper.async_client(base_url=url, api_key="k", max_retries=0)
+        async with client, await ask(client) as stream:
+            if where == "returned":
+                await stream.until_done()
+
+    asyncio.run(read())
+    assert whole(seen, helper)
