@@ -96,15 +96,12 @@ class Account:
         if accepted:
             self.last_success = time.time()
 
-    def settle_stored(self, items: int, answer: Answer, *, own: bool, divided: bool) -> None:
-        """As :meth:`settle`, for a batch on disk: this process's own, or of another.
-
-        One that was divided is on disk still.
-        """
-        if own and not divided:
+    def settle_stored(self, items: int, answer: Answer, *, own: bool) -> None:
+        """As :meth:`settle`, for items that leave the disk: this process's own, or of another."""
+        if own:
             self.spooled -= items
             self.settle(items, answer)
-        elif not own and answer.outcome == "sent":
+        elif answer.outcome == "sent":
             self.recovered += items - answer.rejected
 
     def turn_away(self) -> None:

@@ -179,16 +179,16 @@ class Delivery:
         """As :meth:`_settle`, for a batch on disk; whether it was put back in halves."""
         own = lane.owns(entry)
         halves = self._exporter.halve(batch) if answer.outcome == "too_large" else []
-        divided = bool(halves) and all(lane.put(*half, own=own) for half in halves)
+        kept = lane.divide(entry, halves)
         if answer.outcome == "retry":
             self._postpone(answer.retry_after)
         else:
             self._accepted_again()
             lane.remove(entry)
             with self._account.lock:
-                self._account.settle_stored(batch.size, answer, own=own, divided=divided)
-        self._say(answer, split=divided)
-        return divided
+                self._account.settle_stored(batch.size - kept, answer, own=own)
+        self._say(answer, split=kept == batch.size)
+        return kept > 0
 
     def _say(self, answer: Answer, *, split: bool) -> None:
         self._account.last_error = answer.error or self._account.last_error

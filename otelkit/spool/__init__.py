@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,6 +143,17 @@ class Lane:
         if own:
             self._own[name] = items
         return True
+
+    def divide(self, entry: Stored, parts: Sequence[tuple[int, bytes]]) -> int:
+        """Puts parts of a batch beside it, each with its number of items.
+
+        Returns:
+            How many of its items they hold; where the disk fails, not all of them.
+        """
+        own = self.owns(entry)
+        if parts and own:
+            self._own[entry.path.name] = 0  # it may be dropped to make room for its parts
+        return sum(items for items, body in parts if self.put(items, body, own=own))
 
     def usable(self) -> bool:
         """Whether the disk is worth a try."""

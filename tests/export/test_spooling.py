@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from otelkit.export import delivery
+from otelkit.export.account import Counts
 from otelkit.export.exporter import Answer, Batch
 from otelkit.export.queue import Queue
 from otelkit.export.trouble import Trouble
-from otelkit.spool import Spool
+from otelkit.spool import Spool, files
 from tests.export.test_queue import FAILED, RETRY, SENT, Scripted, close, flush, total
 from tests.lifecycle.peers import until
 
@@ -182,6 +183,48 @@ def test_a_stored_batch_that_is_too_large_is_divided(make: Make) -> None:
     queue.put(11)
     flush(queue)
     assert queue.counts().failed == 1
+
+
+def too_large(batch: Batch) -> Answer:
+    return SENT if batch.size <= 5 else Answer("too_large", "413")
+
+
+def test_of_a_stored_batch_that_is_divided_what_the_disk_does_not_take_has_failed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, body: bytes) -> None:
+        written.append(path)
+        if len(written) > 1:
+            raise OSError("full")
+        real(path, body)
+
+    real, written = files.write, list[Path]()
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter)
+    for number in range(10):
+        queue.put(number)
+    flush(queue)
+    monkeypatch.setattr(files, "write", write)
+    exporter.answer = too_large
+    flush(queue)
+    assert queue.counts() == Counts(sent=5, failed=5)
+
+
+def test_a_stored_batch_that_makes_room_for_its_halves_is_not_counted_as_dropped(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    exporter = Bytes(lambda batch: RETRY)
+    queue = make(exporter)
+    for number in range(10):
+        queue.put(f"{number:01000}")
+    flush(queue)
+    assert queue._spool is not None
+    queue._spool.limit = 1000 + sum(file.stat().st_size for file in tmp_path.rglob("*.batch"))
+    caplog.clear()
+    exporter.answer = too_large
+    flush(queue)
+    assert queue.counts() == Counts(sent=10)
+    assert not [message for message in caplog.messages if "of others" in message]
 
 
 def test_while_a_receiver_is_away_live_items_wait_on_disk_not_for_the_next_attempt(
