@@ -99,16 +99,12 @@ def _generator(function: Function, begin: Begin) -> Function:
             return (yield from generator)
         call.detach()
         body = Body(call.context)
-        run, first = body.run, True
+        run = body.run
         see = call.chunk if call.sees_chunks else None
-        step, given = generator.send, None
         try:
+            value = run(generator.send, None)
+            body.share()
             while True:
-                value = run(step, given)
-                given = None  # an exception thrown in refers to this frame
-                if first:
-                    first = False
-                    body.share()
                 if see is not None:
                     see(value)
                 try:
@@ -119,6 +115,8 @@ def _generator(function: Function, begin: Begin) -> Function:
                     raise
                 except BaseException as error:
                     step, given = generator.throw, error
+                value = run(step, given)
+                given = None  # an exception thrown in refers to this frame
         except StopIteration as stop:
             return call.succeed(stop.value)
         except BaseException as error:
@@ -141,18 +139,12 @@ def _async_generator(function: Function, begin: Begin) -> Function:
             call.detach()
             body = Body(call.context)
             see = call.chunk if call.sees_chunks else None
-        run, first, chunk = body.run, True, [None]
+        run, chunk = body.run, [None]
         steps = _steps(generator, chunk)
-        resume, given = steps.send, None
         try:
+            await _next_chunk(steps, run, run(steps.send, None))
+            body.share()
             while True:
-                waiting = run(resume, given)
-                given = None  # an exception thrown in refers to this frame
-                if waiting is not _CHUNK:
-                    await _next_chunk(steps, run, waiting)
-                if first:
-                    first = False
-                    body.share()
                 if see is not None:
                     see(chunk[0])
                 try:
@@ -161,6 +153,10 @@ def _async_generator(function: Function, begin: Begin) -> Function:
                     resume, given = steps.send, _CLOSE
                 except BaseException as error:
                     resume, given = steps.throw, error
+                waiting = run(resume, given)
+                given = None  # an exception thrown in refers to this frame
+                if waiting is not _CHUNK:
+                    await _next_chunk(steps, run, waiting)
         except StopAsyncIteration:
             if call is not None:
                 call.succeed()
