@@ -20,6 +20,9 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it says so at every fo
 import grpc
 import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
@@ -271,6 +274,33 @@ def _types_of(document: Any, path: str = "") -> Iterator[tuple[str, str]]:
             if first is not None:
                 kinds = {bool: "boolean", int: "number", float: "number", str: "keyword"}
                 yield name, kinds.get(type(first), type(first).__name__)
+
+
+class PrometheusOtlp(_HttpDestination):
+    """The OTLP endpoint of Prometheus 3: metrics by name, and whose they are.
+
+    https://prometheus.io/docs/guides/opentelemetry/
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.metrics: dict[str, set[str]] = {}
+
+    def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
+        if path != "/api/v1/otlp/v1/metrics":
+            return 404, b""
+        if headers.get("content-type") != "application/x-protobuf":
+            return 415, b""
+        for group in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            service = attribute_map(group.resource.attributes).get("service.name", "")
+            for metric in (metric for scope in group.scope_metrics for metric in scope.metrics):
+                data = getattr(metric, metric.WhichOneof("data"))
+                # "only cumulative temporality is supported"
+                if getattr(data, "aggregation_temporality", 2) != 2:
+                    return 400, b"invalid temporality"
+                jobs = {attribute_map(point.attributes).get("job") for point in data.data_points}
+                self.metrics.setdefault(metric.name, set()).update(job or service for job in jobs)
+        return 200, b""
 
 
 class Webhook(_HttpDestination):
