@@ -82,7 +82,7 @@ class Queue:
             self.exporter, self.account, self._timeout, self._tell, self._lane
         )
         self._items: deque[Any] = deque()
-        self._encoding = 0  # taken off the items, not yet delivery's
+        self._encoding: list[Any] = []  # taken off the items, not yet delivery's
         # A bare lock rings: unlike an Event it may be rung by a signal handler at any moment.
         self._bell = threading.Lock()
         self._bell.acquire()
@@ -126,7 +126,7 @@ class Queue:
     def counts(self) -> Counts:
         """The account at this moment."""
         with self.account.lock:
-            waiting = len(self._items) + self._encoding + self._delivery.waiting()
+            waiting = len(self._items) + len(self._encoding) + self._delivery.waiting()
             return self.account.counts(waiting)
 
     def status(self) -> dict[str, Any]:
@@ -168,11 +168,12 @@ class Queue:
         """Closes the account: what is left goes to disk, or is lost."""
         with self.account.lock:
             self._closed = True
-            encoding, self._encoding = self._encoding, 0  # by the worker, which is too late
+            encoding, self._encoding = self._encoding, []  # by the worker, which is too late
+            self._items.extendleft(reversed(encoding))
             while self._lane is not None and self._items:
                 self._encode(len(self._items))
             self._delivery.finish()
-            self.account.dropped += len(self._items) + encoding
+            self.account.dropped += len(self._items)
             self._items.clear()
         if self._worker is not None and self._worker.is_alive():
             self.exporter.abort()
@@ -235,12 +236,11 @@ class Queue:
         """Hands at most ``budget`` items to delivery; returns how many."""
         with self.account.lock:
             taken = min(budget, self._batch_size, len(self._items))
-            items = [self._items.popleft() for _ in range(taken)]
-            self._encoding = taken
+            items = self._encoding = [self._items.popleft() for _ in range(taken)]
         batches, unencodable = self.exporter.prepare(items)
         with self.account.lock:
-            if self._encoding:  # else the account was closed meanwhile
-                self._encoding = 0
+            if self._encoding is items:  # else the account was closed meanwhile
+                self._encoding = []
                 self.account.failed += unencodable
                 self._delivery.add(batches)
         return max(taken, 1)

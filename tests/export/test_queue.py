@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from otelkit.export import delivery
+from otelkit.export.account import Counts
 from otelkit.export.exporter import Answer, Batch, Exporter
 from otelkit.export.queue import Queue
 from otelkit.export.trouble import Trouble
@@ -324,6 +325,29 @@ def test_an_exporter_that_hangs_holds_nobody_longer_than_asked(
     assert queue.counts().failed == 1
     hang.set()
     assert total(queue) == 1  # whatever the late answer is
+
+
+def test_a_batch_that_is_being_encoded_at_the_end_is_dropped_and_counted_once(
+    make: Callable[..., Queue],
+) -> None:
+    class Slow(Scripted):
+        def prepare(self, items: Sequence[Any]) -> tuple[list[Batch], int]:
+            encoding.set()
+            ended.wait(60)
+            return super().prepare(items)
+
+    encoding, ended = threading.Event(), threading.Event()
+    queue = make(Slow())
+    for number in range(300):
+        queue.put(number)
+    assert encoding.wait(60)
+    queue.request(time.monotonic(), closing=True)()
+    queue.finish()
+    assert queue.counts() == Counts(dropped=300)
+    ended.set()
+    assert queue._worker is not None
+    queue._worker.join(60)
+    assert queue.counts() == Counts(dropped=300)
 
 
 def test_where_no_thread_can_be_started_the_asker_sends_itself(
