@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +19,7 @@ from opentelemetry import context
 from otelkit.export.account import Account, Counts
 from otelkit.export.delivery import Delivery
 from otelkit.export.exporter import Exporter
+from otelkit.export.flush import Flush
 from otelkit.export.trouble import Trouble
 from otelkit.spool import Lane, Spool
 
@@ -86,7 +86,7 @@ class Queue:
         # A bare lock rings: unlike an Event it may be rung by a signal handler at any moment.
         self._bell = threading.Lock()
         self._bell.acquire()
-        self._requests: deque[_Request] = deque()
+        self._requests: deque[Flush] = deque()
         self._worker: threading.Thread | None = None
         self._closed = False
 
@@ -153,7 +153,7 @@ class Queue:
             A call that waits until it has been tried, at most until ``deadline``.
         """
         self._closed = self._closed or closing
-        request = _Request(deadline, closing)
+        request = Flush(deadline, closing=closing)
         if not self._has_work() and not (closing and self._worker):
             return request.fulfil
         if self.start():
@@ -211,7 +211,7 @@ class Queue:
                 self._trouble.turned_away(self.signal, self.account.turned_away)
         self.exporter.close()
 
-    def _serve(self, requests: list[_Request]) -> None:
+    def _serve(self, requests: list[Flush]) -> None:
         """One pass: sends what waits now, up to the first batch that has to be tried again."""
         deadline = max((request.deadline for request in requests), default=None)
         self._delivery.begin(deadline, closing=any(request.closing for request in requests))
@@ -244,19 +244,3 @@ class Queue:
                 self.account.failed += unencodable
                 self._delivery.add(batches)
         return max(taken, 1)
-
-
-class _Request:
-    """Somebody's wish that everything be sent, and the lock they wait on."""
-
-    def __init__(self, deadline: float, closing: bool) -> None:
-        self.deadline = deadline
-        self.closing = closing
-        self._done = threading.Lock()
-        self._done.acquire()
-
-    def fulfil(self) -> None:
-        self._done.release()
-
-    def wait(self) -> None:
-        self._done.acquire(timeout=max(0.0, self.deadline - time.monotonic()))
