@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Files of tests side by side: many of them wait for servers.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 .DEFAULT_GOAL := help
-.PHONY: help demo view test test-soak test-stack otelcol jaeger wheel-test lint format bench docs lock clean
+.PHONY: help demo view test test-soak test-stack otelcol jaeger test-oldest wheel-test lint format bench docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +27,7 @@ view: $(VENV)/.ready  ## receive telemetry on http://127.0.0.1:4318 and show it 
 	$(BIN)/otelkit view
 
 test: $(VENV)/.ready  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-soak: $(VENV)/.ready  ## run the tests that take minutes: outages, forks by the hundred
 	$(BIN)/python -m pytest -m 'soak and not stack'
@@ -43,7 +46,7 @@ test-oldest: $(VENV)/.ready  ## run the tests with the oldest versions that are 
 	$(BIN)/uv pip install --quiet --python $(VENV)-oldest/bin/python \
 		--requirement requirements.lock --override tests/oldest.txt
 	$(BIN)/uv pip install --quiet --python $(VENV)-oldest/bin/python --no-deps --no-build-isolation --editable .
-	$(VENV)-oldest/bin/python -m pytest
+	$(VENV)-oldest/bin/python -m pytest $(PARALLEL)
 
 wheel-test: $(VENV)/.ready  ## build the wheel, and use it in an environment of its own
 	PYTHON="$(PYTHON)" sh tests/wheel.sh $(BIN)/python
