@@ -33,7 +33,7 @@ test-soak: $(VENV)/.ready  ## run the tests that take minutes: outages, forks by
 	$(BIN)/python -m pytest -m 'soak and not stack'
 
 test-stack: $(VENV)/.ready  ## run the tests of the stack, with the real collector and Prometheus
-	$(BIN)/python -m pytest -m "stack and not soak"
+	$(BIN)/python -m pytest -m stack
 
 otelcol:  ## find the collector, or build it with Go; prints its path last
 	@sh collector/otelcol.sh
