@@ -47,10 +47,10 @@ class Account:
 
     Attributes:
         lock: Held while items move; re-entrant, since a signal handler may interrupt its holder.
-        queued: Everything taken in and not settled.
         recovered: Items of other processes, found on disk and delivered.
         ever_spooled: Items that went to disk, whatever became of them later.
-        turned_away: Items for which there was no room.
+        dropped: Items taken in and never tried.
+        turned_away: Items for which there was no room, or that came too late; dropped as well.
         last_success: Unix time of the last accepted request.
         last_error: What the last failed request met with.
     """
@@ -62,10 +62,13 @@ class Account:
         self.last_success: float | None = None
         self.last_error: str | None = None
         self._told = 0
+        # An application's thread waits for nobody who holds the other lock while a disk is slow.
+        self._door = threading.RLock()
 
     def counts(self, queued: int) -> Counts:
         """The account with ``queued`` items in memory; call it holding the lock."""
-        return Counts(self.sent, self.failed, self.dropped, self.spooled, queued)
+        dropped = self.dropped + self.turned_away
+        return Counts(self.sent, self.failed, dropped, self.spooled, queued)
 
     def spool(self, items: int) -> None:
         """Counts items that are on disk now; call it holding the lock."""
@@ -84,7 +87,7 @@ class Account:
     def newly_lost(self) -> int:
         """Items lost since the last call."""
         with self.lock:
-            lost = self.failed + self.dropped
+            lost = self.failed + self.dropped + self.turned_away
             fresh, self._told = lost - self._told, lost
             return fresh
 
@@ -106,8 +109,7 @@ class Account:
 
     def turn_away(self) -> None:
         """Counts an item that was not taken in."""
-        with self.lock:
-            self.dropped += 1
+        with self._door:
             self.turned_away += 1
 
     def last(self) -> dict[str, Any]:

@@ -165,7 +165,7 @@ class Queue:
         return request.wait
 
     def finish(self) -> None:
-        """Closes the account: what is left goes to disk, or is lost."""
+        """Closes the account: what is left goes to disk, however slow that is, or is lost."""
         with self.account.lock:
             self._closed = True
             encoding, self._encoding = self._encoding, []  # by the worker, which is too late

@@ -161,6 +161,32 @@ def test_what_hangs_at_the_end_is_on_disk_too(make: Make) -> None:
     hang.set()
 
 
+def test_a_disk_that_hangs_at_the_end_holds_up_nobody_who_comes_too_late(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, body: bytes) -> None:
+        writing.set()
+        goes_on.wait(60)
+        real(path, body)
+
+    real, writing, goes_on = files.write, threading.Event(), threading.Event()
+    monkeypatch.setattr(files, "write", write)
+    queue = make(Bytes())
+    queue.put(1)
+    ending = threading.Thread(target=queue.finish)
+    ending.start()
+    assert writing.wait(60)
+    late = threading.Thread(target=queue.put, args=(2,))
+    late.start()
+    late.join(10)
+    held_up = late.is_alive()
+    goes_on.set()
+    ending.join(60)
+    late.join(60)
+    assert not held_up
+    assert queue.counts() == Counts(dropped=1, spooled=1)
+
+
 def test_what_is_refused_for_good_leaves_the_disk_and_has_failed(make: Make) -> None:
     exporter = Bytes(lambda batch: RETRY)
     queue = make(exporter)
