@@ -194,6 +194,7 @@ def test_a_bomb_is_413_and_never_unpacked_whole(viewer: Viewer, wbits: int) -> N
         (b"{}", "br", 415),
         (b"{}", "gzip, gzip", 415),
     ],
+    ids=["not packed", "cut off", "more after it", "unknown", "twice"],
 )
 def test_broken_and_unknown_encodings_are_refused(
     viewer: Viewer, content: bytes, encoding: str, status: int
