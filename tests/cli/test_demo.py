@@ -30,7 +30,13 @@ def started(*arguments: str, folder: Path, **env: str) -> Iterator[subprocess.Po
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "TMPDIR": str(folder), **env},
+        env={
+            **os.environ,
+            "PYTHONIOENCODING": "utf-8",
+            "COLUMNS": "120",
+            "TMPDIR": str(folder),
+            **env,
+        },
     )
     with demo:
         try:
