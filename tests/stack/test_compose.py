@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from typing import Any
 
 import yaml
@@ -88,6 +89,39 @@ def test_files_that_commands_name_are_mounted() -> None:
             target = path[0] or path[1]
             target = target.replace("${PROMETHEUS_CONFIG}", ENV["PROMETHEUS_CONFIG"])
             assert _on_this_side(target, one["volumes"]).is_file(), f"{name}: {target}"
+
+
+def test_what_the_collector_asks_the_environment_is_passed_to_it() -> None:
+    files = [*COLLECTOR.glob("*.yaml"), *(COLLECTOR / "overlays").glob("*.yaml")]
+    asked = {name for path in files for name in re.findall(r"\$\{env:(\w+)", path.read_text())}
+
+    assert {"JAEGER_ENDPOINT", "LOG_FILES", "VENDOR_API_KEY"} < asked
+    assert asked - set(SAID["services"]["collector"]["environment"]) == set()
+
+
+def test_a_default_is_the_same_for_compose_and_for_the_collector() -> None:
+    passed = SAID["services"]["collector"]["environment"]
+    files = [*COLLECTOR.glob("*.yaml"), *(COLLECTOR / "overlays").glob("*.yaml")]
+    text = "".join(path.read_text() for path in files)
+    defaults = set(re.findall(r"\$\{env:(\w+):-(.*?)\}", text))
+
+    ours = {"OTELKIT_BIND", "HOST_ROOT", "HOST_NAME", "COLLECTOR_QUEUE"}  # of the container
+    assert {
+        (name, default)
+        for name, default in defaults
+        if name not in ours and passed[name] != f"${{{name}:-{default}}}"
+    } == set()
+
+
+def test_the_image_of_the_example_is_built_from_all_that_the_wheel_needs() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    section = project.partition("[tool.hatch.build.targets.wheel.force-include]\n")[2]
+    needed = re.findall(r'^"(.+?)" = ', section.partition("\n\n")[0], re.MULTILINE)
+    ignored = (ROOT / ".dockerignore").read_text().split()
+
+    assert ".env" in needed
+    needed += ["otelkit", "pyproject.toml", "README.md", "LICENSE"]
+    assert [(path, one) for path in needed for one in ignored if fnmatch(path, one)] == []
 
 
 def _words(service: dict[str, Any]) -> str:
