@@ -26,6 +26,8 @@ from otelkit._bounded import OVERFLOW, SERIES_LIMIT, About, Series
 from otelkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from contextlib import _GeneratorContextManager
+
     from opentelemetry.metrics import _Gauge as Gauge
 
     from otelkit.usage import Usage
@@ -255,14 +257,27 @@ def gauge(name: str, *, unit: str = "", description: str = "") -> Gauge:
     return _user_instrument("gauge", name, unit, description, _bounded.gauge)
 
 
-@contextmanager
-def timed(histogram: Histogram, attributes: Attributes = None) -> Iterator[None]:
+def timed(histogram: Histogram, attributes: Attributes = None) -> _GeneratorContextManager[None]:
     """Record how long the block took, in seconds, also when it raises.
 
     Args:
         histogram: From :func:`histogram`, with unit ``"s"``.
         attributes: Of the measurement; a dict may be filled inside the block.
+
+    Raises:
+        ConfigError: ``histogram`` is none. The block has not begun then.
     """
+    # Where the block ends is too late: an error of the application's would be hidden by this one.
+    if not isinstance(histogram, Histogram):
+        raise ConfigError(
+            f"timed() takes a histogram, such as otelkit.histogram('encoding', unit='s'),"
+            f" not {type(histogram).__name__}"
+        )
+    return _timed(histogram, attributes)
+
+
+@contextmanager
+def _timed(histogram: Histogram, attributes: Attributes) -> Iterator[None]:
     started = time.perf_counter()
     try:
         yield

@@ -148,3 +148,17 @@ class TestOnesOwn:
         (point,) = seen.points("mine")
         assert (point.count, point.attributes) == (1, {"a": "b"})
         assert 0 < point.sum < 5
+
+    @pytest.mark.parametrize("wrong", ["own_encoding", None, otelkit.counter("own_no_histogram")])
+    def test_timed_takes_nothing_but_a_histogram_and_says_so_before_the_block(self, wrong):
+        begun = []
+        with pytest.raises(otelkit.ConfigError, match="takes a histogram"), otelkit.timed(wrong):
+            begun.append(True)
+        assert not begun
+
+    def test_timed_goes_on_a_function_that_is_called_again_and_again(self, seen):
+        histogram = seen.meters.get_meter("mine").create_histogram("mine", "s")
+        double = otelkit.timed(histogram)(lambda number: 2 * number)
+        assert [double(1), double(2)] == [2, 4]
+        (point,) = seen.points("mine")
+        assert point.count == 2
