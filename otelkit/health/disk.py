@@ -23,8 +23,8 @@ def disk_check(path: str | Path = "/", *, warning: float = 10.0) -> Callable[[],
     Raises:
         ConfigError: ``warning`` is no percentage.
     """
-    if not 0 <= warning <= 100:
-        raise ConfigError(f"disk_check(): warning={warning!r} is no percentage")
+    if not (isinstance(warning, (int, float)) and 0 <= warning <= 100):
+        raise ConfigError(f"disk_check(): warning={warning!r} is no percentage from 0 to 100")
 
     def check() -> Result:
         total, _, free = shutil.disk_usage(path)

@@ -45,8 +45,8 @@ def memory_check(*, warning: float = 10.0) -> Callable[[], Result]:
     Raises:
         ConfigError: ``warning`` is no percentage.
     """
-    if not 0 <= warning <= 100:
-        raise ConfigError(f"memory_check(): warning={warning!r} is no percentage")
+    if not (isinstance(warning, (int, float)) and 0 <= warning <= 100):
+        raise ConfigError(f"memory_check(): warning={warning!r} is no percentage from 0 to 100")
 
     def check() -> Result:
         if not _MEMINFO.exists():

@@ -135,8 +135,9 @@ def test_a_disk_that_is_gone_is_unhealthy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("check", [health.disk_check, health.memory_check])
 def test_a_share_is_a_percentage(check: Any) -> None:
-    with pytest.raises(ConfigError, match="warning=101 is no percentage"):
-        check(warning=101)
+    for wrong in (101, -1, float("nan"), "x", None):
+        with pytest.raises(ConfigError, match=f"warning={wrong!r} is no percentage from 0 to 100"):
+            check(warning=wrong)
 
 
 def test_a_folder_is_written_to_and_left_as_it_was(tmp_path: Path) -> None:
