@@ -13,10 +13,17 @@ from otelkit._recorder import record
 from otelkit.context import Scope, with_scope
 from otelkit.decorators import _content, _genai
 from otelkit.decorators._call import Call, note_failure
-from otelkit.decorators._llm_reply import NOTHING, Counted, added, attributes, beyond, merged
+from otelkit.decorators._llm_reply import (
+    NOTHING,
+    Counted,
+    added,
+    attributes,
+    beyond,
+    merged,
+    stated,
+)
 from otelkit.decorators._recorded import Recorded, is_stream
-from otelkit.usage import Reply, Stream, Usage
-from otelkit.usage._fields import amount, tokens
+from otelkit.usage import Reply, Stream
 
 if TYPE_CHECKING:
     from otelkit.decorators._llm_operation import LlmOperation
@@ -104,9 +111,9 @@ class LlmCall(Call):
     def record_usage(self, **counts: Any) -> None:
         """Add tokens that no response shows; takes what :func:`otelkit.record_usage` does."""
         try:
-            cost = amount(counts.pop("cost", None))
-            usage = Usage(**{name: tokens(count) for name, count in counts.items()}, cost=cost)
-            self.add(Reply(usage=usage))
+            usage = stated(**counts)
+            if usage is not None:
+                self.add(Reply(usage=usage))
         except Exception:
             note_failure()
 

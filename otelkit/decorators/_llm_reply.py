@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,11 +11,40 @@ from opentelemetry.util.types import AttributeValue
 from otelkit import semconv
 from otelkit.pricing import Cost
 from otelkit.usage import Reply, Usage
+from otelkit.usage._fields import amount, tokens
+
+_logger = logging.getLogger("otelkit")
 
 Counted = tuple["str | None", Usage]  # the response's id, and what was counted of it
 
 NOTHING = Reply()
+_warned: set[str] = set()
 _COUNTS = tuple(name for name in Usage._fields if name != "cost")
+
+
+def stated(cost: Any = None, **counts: Any) -> Usage | None:
+    """What the application itself says that was used; None where that is nothing.
+
+    Where one count is wrong none is taken: the others alone would look cheaper than it was. Wrong
+    numbers are warned of once.
+    """
+    given = {name: value for name, value in counts.items() if value is not None}
+    wrong = [name for name, value in given.items() if amount(value) is None]
+    usd = amount(cost)
+    if wrong or (cost is not None and usd is None):
+        _warn(wrong or ["cost"])
+    known = {} if wrong else {name: tokens(value) for name, value in given.items()}
+    return Usage(**known, cost=usd) if any(known.values()) or usd is not None else None
+
+
+def _warn(wrong: list[str]) -> None:
+    if not _warned:
+        _warned.add("usage")
+        _logger.warning(
+            "otelkit: record_usage(): %s must be a number from 0 on; what is not is left out,"
+            " and all tokens with it where it is one of theirs",
+            " and ".join(wrong),
+        )
 
 
 def merged(first: Reply, second: Reply) -> Reply:

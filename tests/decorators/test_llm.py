@@ -39,6 +39,15 @@ def tokens(seen, metric="otelkit.llm.tokens"):
     return {p.attributes["gen_ai.token.type"]: p.value for p in seen.points(metric)}
 
 
+def streamed(id, input_tokens):
+    """The chunks of a streamed response, as plain data."""
+    chunk = {"id": id, "object": "chat.completion.chunk", "model": "m", "choices": []}
+    usage = {"prompt_tokens": input_tokens, "completion_tokens": 1}
+    said = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": None}
+    yield {**chunk, "choices": [said]}
+    yield {**chunk, "usage": usage}
+
+
 class TestWholeResponses:
     def test_usage_cost_and_identity_come_from_the_response(self, seen, client):
         @traced_llm(provider="openai")
@@ -249,6 +258,44 @@ class TestStreams:
         assert attributes["error.type"].endswith(type(caught.value).__name__)
         assert seen.span("chat gpt-5-mini").status.is_ok is False
 
+    @pytest.mark.parametrize("way", ["for", "next", "async for", "record"])
+    def test_a_stream_for_synchronous_and_asynchronous_readers(self, seen, way):
+        class Both:
+            def __init__(self):
+                self.left = streamed("a", 10)
+
+            def __iter__(self):
+                return self
+
+            def __next__(self):
+                return next(self.left)
+
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                for chunk in self.left:
+                    return chunk
+                raise StopAsyncIteration
+
+        async def read():
+            return [chunk async for chunk in ask()]
+
+        ask = traced_llm(model="m")(lambda: Both())
+        if way == "for":
+            assert len(list(ask())) == 2
+        elif way == "next":
+            stream = ask()
+            next(stream), next(stream), next(stream, None)
+        elif way == "async for":
+            assert len(asyncio.run(read())) == 2
+        else:
+            with traced_llm(model="m") as call:
+                assert len(list(call.record(Both()))) == 2
+        attributes = seen.attributes("chat m")
+        assert attributes["gen_ai.usage.input_tokens"] == 10
+        assert "otelkit.stopped_early" not in attributes
+
 
 class TestRecording:
     def test_record_in_a_block(self, seen, client):
@@ -280,6 +327,40 @@ class TestRecording:
         assert attributes["gen_ai.usage.input_tokens"] == 7
         assert attributes["gen_ai.usage.cost.amount"] == 0.5
         assert attributes["gen_ai.usage.cost.source"] == "provider"
+
+    @pytest.mark.parametrize(
+        "numbers",
+        [
+            {"input_tokens": -5, "output_tokens": "a"},
+            {"input_tokens": float("nan"), "output_tokens": 7},
+            {"cost": -1},
+            {"cost": "free"},
+        ],
+    )
+    def test_numbers_that_are_none_are_absent_and_warned_of_once(
+        self, seen, caplog, monkeypatch, numbers
+    ):
+        monkeypatch.setattr("otelkit.decorators._llm_reply._warned", set())
+        with traced_llm(provider="openai", model="gpt-5-mini") as call:
+            call.record_usage(**numbers)
+            call.record_usage(**numbers)
+        assert not [name for name in seen.attributes("chat gpt-5-mini") if ".usage." in name]
+        assert seen.points("otelkit.llm.cost") == seen.points("otelkit.llm.tokens") == []
+        (warning,) = caplog.messages
+        assert f"record_usage(): {next(iter(numbers))}" in warning
+
+    def test_a_wrong_cost_leaves_the_tokens(self, seen):
+        with traced_llm(provider="openai", model="gpt-5-mini") as call:
+            call.record_usage(input_tokens=7, cost=-1)
+        attributes = seen.attributes("chat gpt-5-mini")
+        assert attributes["gen_ai.usage.input_tokens"] == 7
+        assert attributes["gen_ai.usage.cost.source"] == "local"
+
+    def test_saying_nothing_is_no_usage(self, seen):
+        with traced_llm(provider="openai", model="gpt-5-mini"):
+            otelkit.record_usage()
+            otelkit.record_usage(input_tokens=None)
+        assert not [name for name in seen.attributes("chat gpt-5-mini") if ".usage." in name]
 
     def test_a_tuple_of_result_and_usage(self, seen):
         ask = traced_llm(model="m")(lambda: ("text", {"input_tokens": 3, "output_tokens": 4}))
