@@ -104,9 +104,9 @@ def _files(settings: Settings) -> list[str]:
 
 
 def _spool(settings: Settings) -> list[str]:
-    if settings.spool_dir is None or files.SUPPORTED:
+    if not settings.spool_dir or not (why := files.obstacle(settings.spool_dir)):
         return []
-    return ["OTELKIT_SPOOL_DIR: this system has no file locks; using memory instead"]
+    return [f"OTELKIT_SPOOL_DIR={settings.spool_dir!r}: {why}; using memory instead"]
 
 
 def _is_count(text: str) -> bool:

@@ -115,6 +115,22 @@ def test_a_certificate_that_is_not_there_is_a_warning() -> None:
     assert "/no/such/file.pem" in said
 
 
+@pytest.mark.parametrize("folder", ["/dev/null", "/dev/null/x", "/proc/x"])
+def test_a_spool_that_cannot_be_used_is_one_warning_and_nothing_is_lost(folder: str) -> None:
+    with Receiver() as receiver:
+        environ = {
+            **QUIET,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+            "OTELKIT_SPOOL_DIR": folder,
+        }
+        done = python(STARTS.replace("shutdown(0)", "shutdown(30)"), environ=environ)
+        assert done.returncode == 0, done.stderr
+    assert receiver.spans() == {"work": 1}
+    (warning,) = warnings_of(done.stderr)
+    assert f"OTELKIT_SPOOL_DIR={folder!r}: cannot be written" in warning
+    assert "using memory instead" in warning
+
+
 def test_a_wrong_argument_raises_at_once() -> None:
     with pytest.raises(otelkit.ConfigError, match=r"no setting 'servce_name'.*service_name"):
         otelkit.setup(servce_name="api")

@@ -14,8 +14,7 @@ from otelkit.export.trouble import Trouble
 from otelkit.providers import metric_options
 from otelkit.providers.processors import MetricQueue, PushReader
 from otelkit.settings import SIGNALS, Settings
-from otelkit.spool import Spool
-from otelkit.spool.files import SUPPORTED
+from otelkit.spool import Spool, files
 
 
 def queues(settings: Settings) -> list[Queue]:
@@ -71,7 +70,7 @@ def _queue(
 ) -> Queue:
     timeout = settings.otlp(signal).timeout
     spool = None
-    if settings.spool_dir and exporter.spoolable and SUPPORTED:
+    if settings.spool_dir and exporter.spoolable and not files.obstacle(settings.spool_dir):
         spool = _spool(settings.spool_dir, settings.spool_max_mb * 1_000_000)
     if signal == "metrics":
         return MetricQueue(

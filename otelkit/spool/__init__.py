@@ -61,13 +61,13 @@ class Spool:
         return time.monotonic() >= self._rest_until
 
     def failed(self, error: OSError) -> None:
-        """The disk cannot be written: batches stay in memory for a while, and it is said once."""
+        """The disk cannot be used: batches stay in memory for a while, and it is said once."""
         self._rest_until = time.monotonic() + REST
         if not self._complained:
             self._complained = True
             logger.warning(
-                "otelkit: cannot write to the spool %s (%s); what cannot be sent stays in memory",
-                self.folder, error.strerror or error,
+                "otelkit: OTELKIT_SPOOL_DIR=%r: cannot be used (%s); using memory instead",
+                str(self.folder), error.strerror or error,
             )  # fmt: skip
 
     def make_room(self, size: int) -> None:
@@ -161,7 +161,11 @@ class Lane:
 
     def take(self) -> Generator[Taken, None, None]:
         """The batches of the lane, oldest first, one locked at a time; those of others included."""
-        stored = files.stored(self._folder)
+        try:
+            stored = files.stored(self._folder)
+        except OSError as error:
+            self._spool.failed(error)
+            return
         for name in set(self._own) - {entry.path.name for entry in stored}:
             self.forget(name, delivered=True)
         for entry in sorted(stored, key=lambda entry: entry.path.name):
@@ -205,4 +209,8 @@ class Lane:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to send, of whomever."""
-        return not files.stored(self._folder)
+        try:
+            return not files.stored(self._folder)
+        except OSError as error:
+            self._spool.failed(error)
+            return True

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import secrets
+import tempfile
 import time
 import zlib
 from pathlib import Path
@@ -37,8 +38,25 @@ class Stored(NamedTuple):
     size: int  # bytes
 
 
+def obstacle(folder: str) -> str:
+    """Why ``folder`` cannot be used; empty when it can. It is not made, if it is not there."""
+    if not SUPPORTED:
+        return "this system has no file locks"
+    path = Path(folder).absolute()
+    there = next(one for one in (path, *path.parents) if os.path.lexists(one))
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return f"cannot be written ({error.strerror or error})"
+
+
 def stored(folder: Path, *, damaged: bool = False) -> list[Stored]:
-    """The batches in ``folder``, in no order; with those set aside, if asked."""
+    """The batches in ``folder``, in no order; with those set aside, if asked.
+
+    Raises:
+        OSError: It is there, and cannot be read.
+    """
     found = []
     with contextlib.suppress(FileNotFoundError):
         for path in folder.iterdir():

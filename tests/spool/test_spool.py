@@ -269,12 +269,43 @@ def test_a_disk_that_cannot_be_written_is_one_warning_and_no_error(
     assert not lane.put(1, b"body")
     assert not lane.put(1, b"body")
     assert len(caplog.records) == 1
-    assert "stays in memory" in caplog.text
+    assert "OTELKIT_SPOOL_DIR=" in caplog.text
+    assert "using memory instead" in caplog.text
     (tmp_path / "spool").unlink()
     assert not lane.put(1, b"body")  # it rests for a while
     monkeypatch.setattr(otelkit.spool, "REST", 0.0)
     lane._spool.failed(OSError("full"))
     assert lane.put(1, b"body")
+
+
+def test_a_folder_that_cannot_be_read_is_one_warning_and_loses_count_of_nothing(
+    make: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    lane, account = make()
+    lane.put(3, b"body")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", fails)
+        assert lane.is_empty()
+        assert content(lane) == []
+    assert len(caplog.records) == 1
+    assert "Input/output error" in caplog.text
+    assert (account.delivered, account.dropped) == (0, 0)
+    assert content(lane) == [(3, b"body")]
+
+
+@pytest.mark.parametrize("folder", ["{there}/new/deep", "{there}"])
+def test_a_folder_that_can_be_used_is_not_made_for_that(folder: str, tmp_path: Path) -> None:
+    assert files.obstacle(folder.format(there=tmp_path)) == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["/dev/null", "/dev/null/x", "/proc/x/y", "{there}/file"])
+def test_what_stands_in_the_way_of_a_folder_is_said(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in files.obstacle(folder.format(there=tmp_path))
 
 
 def test_a_full_disk_leaves_no_part_of_a_file(
