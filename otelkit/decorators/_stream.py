@@ -36,9 +36,9 @@ def traced_stream(stream: Any, watcher: Watcher) -> Any:
         watcher: Is told of every chunk, and of the end.
     """
     kind = type(stream)
-    if hasattr(kind, "__anext__"):
-        return _AsyncStream(stream, watcher)
-    return (_SyncStream if hasattr(kind, "__next__") else _Watched)(stream, watcher)
+    if not hasattr(kind, "__anext__"):
+        return (_SyncStream if hasattr(kind, "__next__") else _Watched)(stream, watcher)
+    return (_BothStream if hasattr(kind, "__next__") else _AsyncStream)(stream, watcher)
 
 
 class _Watched(_Proxy):
@@ -169,6 +169,10 @@ class _AsyncStream(_Watched):
             raise
         watcher.chunk(chunk)
         return chunk
+
+
+class _BothStream(_SyncStream, _AsyncStream):
+    """For a stream whose reader decides which of the two it is, as LiteLLM's."""
 
 
 def _followed(stream: Any, watcher: Watcher) -> Any:
