@@ -39,15 +39,6 @@ def tokens(seen, metric="otelkit.llm.tokens"):
     return {p.attributes["gen_ai.token.type"]: p.value for p in seen.points(metric)}
 
 
-def streamed(id, input_tokens):
-    """The chunks of a streamed response, as plain data."""
-    chunk = {"id": id, "object": "chat.completion.chunk", "model": "m", "choices": []}
-    usage = {"prompt_tokens": input_tokens, "completion_tokens": 1}
-    said = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": None}
-    yield {**chunk, "choices": [said]}
-    yield {**chunk, "usage": usage}
-
-
 class TestWholeResponses:
     def test_usage_cost_and_identity_come_from_the_response(self, seen, client):
         @traced_llm(provider="openai")
@@ -257,44 +248,6 @@ class TestStreams:
         attributes = seen.attributes("chat gpt-5-mini")
         assert attributes["error.type"].endswith(type(caught.value).__name__)
         assert seen.span("chat gpt-5-mini").status.is_ok is False
-
-    @pytest.mark.parametrize("way", ["for", "next", "async for", "record"])
-    def test_a_stream_for_synchronous_and_asynchronous_readers(self, seen, way):
-        class Both:
-            def __init__(self):
-                self.left = streamed("a", 10)
-
-            def __iter__(self):
-                return self
-
-            def __next__(self):
-                return next(self.left)
-
-            def __aiter__(self):
-                return self
-
-            async def __anext__(self):
-                for chunk in self.left:
-                    return chunk
-                raise StopAsyncIteration
-
-        async def read():
-            return [chunk async for chunk in ask()]
-
-        ask = traced_llm(model="m")(lambda: Both())
-        if way == "for":
-            assert len(list(ask())) == 2
-        elif way == "next":
-            stream = ask()
-            next(stream), next(stream), next(stream, None)
-        elif way == "async for":
-            assert len(asyncio.run(read())) == 2
-        else:
-            with traced_llm(model="m") as call:
-                assert len(list(call.record(Both()))) == 2
-        attributes = seen.attributes("chat m")
-        assert attributes["gen_ai.usage.input_tokens"] == 10
-        assert "otelkit.stopped_early" not in attributes
 
 
 class TestRecording:
