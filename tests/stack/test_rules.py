@@ -97,3 +97,12 @@ def test_alerts_that_inhibit_or_are_inhibited_exist() -> None:
 
     assert named
     assert named <= known
+
+
+def test_what_happens_in_one_environment_says_nothing_of_another() -> None:
+    said = yaml.safe_load((COLLECTOR / "alertmanager" / "alertmanager.yml").read_text())
+    of_services = {"job", "deployment_environment_name"}
+    equal = [set(rule["equal"]) for rule in said["inhibit_rules"] if "equal" in rule]
+
+    assert equal == [of_services, of_services]
+    assert of_services < set(said["route"]["group_by"])
