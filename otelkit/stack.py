@@ -22,6 +22,7 @@ from otelkit.errors import OtelkitError
 # A copy that is made anew leaves them alone.
 YOURS = (Path(".env"), Path("collector/extras.yaml"))
 _FROM = re.compile(r"^(\s*(?:- )?\w+: ).*(  # from (\w+))$", re.MULTILINE)
+_STAYS = {"__pycache__", "secrets"}  # folders that belong to where they are
 _SECONDS = 120.0  # that one program may take
 
 
@@ -85,8 +86,9 @@ def export(folder: Path, environ: Mapping[str, str] | None = None) -> list[Path]
 def _files(source: Path) -> Iterator[Path]:
     yield from (Path("docker-compose.yml"), Path(".env"))
     for path in sorted((source / "collector").rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path.relative_to(source)
+        relative = path.relative_to(source)
+        if path.is_file() and not _STAYS & set(relative.parts):
+            yield relative
 
 
 def _render(path: Path, environ: Mapping[str, str]) -> None:

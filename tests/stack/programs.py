@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -48,6 +49,13 @@ def find(*names: str) -> str:
         if path := shutil.which(name):
             return path
     raise AssertionError(f"none of {', '.join(names)} is installed")
+
+
+def forced_into_the_wheel() -> list[str]:
+    """What pyproject.toml puts into the wheel beside the package."""
+    project = (ROOT / "pyproject.toml").read_text()
+    section = project.partition("[tool.hatch.build.targets.wheel.force-include]\n")[2]
+    return re.findall(r'^"(.+?)" = ', section.partition("\n\n")[0], re.MULTILINE)
 
 
 def free_port() -> int:

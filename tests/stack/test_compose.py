@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .programs import COLLECTOR, ROOT
+from .programs import COLLECTOR, ROOT, forced_into_the_wheel
 
 COMPOSE = ROOT / "docker-compose.yml"
 SAID = yaml.safe_load(COMPOSE.read_text())
@@ -70,7 +70,7 @@ def test_what_is_mounted_is_there() -> None:
     folders = {mount for mount in mounts if mount.startswith("./")}
     volumes = {mount for mount in mounts if mount.isidentifier()}
 
-    assert {folder for folder in folders if not (ROOT / folder).is_dir()} == set()
+    assert {folder for folder in folders if not (ROOT / folder).exists()} == set()
     assert volumes <= set(SAID["volumes"])
 
 
@@ -113,10 +113,25 @@ def test_a_default_is_the_same_for_compose_and_for_the_collector() -> None:
     } == set()
 
 
+def test_secrets_are_mounted_into_alertmanager_alone() -> None:
+    secrets = COLLECTOR / "alertmanager" / "secrets"
+    sees = {
+        name
+        for name, one in RUNNING.items()
+        for mount in one.get("volumes", ())
+        if mount.startswith("./") and secrets.is_relative_to(ROOT / mount.split(":")[0])
+    }
+
+    assert sees == {"alertmanager"}
+
+
+def test_secrets_are_in_no_commit_and_no_image() -> None:
+    for name in (".gitignore", ".dockerignore"):
+        assert "collector/alertmanager/secrets" in (ROOT / name).read_text().splitlines()
+
+
 def test_the_image_of_the_example_is_built_from_all_that_the_wheel_needs() -> None:
-    project = (ROOT / "pyproject.toml").read_text()
-    section = project.partition("[tool.hatch.build.targets.wheel.force-include]\n")[2]
-    needed = re.findall(r'^"(.+?)" = ', section.partition("\n\n")[0], re.MULTILINE)
+    needed = forced_into_the_wheel()
     ignored = (ROOT / ".dockerignore").read_text().split()
 
     assert ".env" in needed
@@ -132,8 +147,8 @@ def _words(service: dict[str, Any]) -> str:
 def _on_this_side(path: str, mounts: list[str]) -> Any:
     for mount in mounts:
         source, target = mount.split(":")[:2]
-        if path.startswith(f"{target}/"):
-            return ROOT / source / path.removeprefix(f"{target}/")
+        if path == target or path.startswith(f"{target}/"):
+            return ROOT / source / path.removeprefix(target).lstrip("/")
     raise AssertionError(f"{path} is in none of {mounts}")
 
 

@@ -13,7 +13,7 @@ from otelkit import stack
 from otelkit.cli import main
 from otelkit.errors import OtelkitError
 
-from .programs import ROOT
+from .programs import ROOT, forced_into_the_wheel
 
 
 def alertmanager(folder: Path) -> dict[str, object]:
@@ -29,6 +29,29 @@ def test_a_copy_has_what_the_repository_has(tmp_path: Path) -> None:
     assert {Path("docker-compose.yml"), Path("collector/config.yaml")} < same
     for path in same:
         assert (tmp_path / "monitoring" / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+def test_secrets_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.export(tmp_path / "mine", environ={})
+    secrets = tmp_path / "mine" / "collector" / "alertmanager" / "secrets"
+    secrets.mkdir()
+    (secrets / "slack_url").write_text("https://hooks.example.com/hush")
+    monkeypatch.setattr(stack, "locate", lambda: tmp_path / "mine")
+
+    written = stack.export(tmp_path / "copy", environ={})
+
+    assert Path("collector/alertmanager/alertmanager.yml") in written
+    assert not list((tmp_path / "copy").rglob("slack_url"))
+    assert not [path for path in written if "secrets" in path.parts]
+
+
+def test_the_wheel_has_what_is_copied_and_no_secrets(tmp_path: Path) -> None:
+    forced = [Path(name) for name in forced_into_the_wheel()]
+    written = stack.export(tmp_path, environ={})
+
+    assert [path for path in written if not any(map(path.is_relative_to, forced))] == []
+    secret = Path("collector/alertmanager/secrets/slack_url")
+    assert not any(map(secret.is_relative_to, forced))
 
 
 def test_a_copy_builds_the_example_service_from_the_release(tmp_path: Path) -> None:
