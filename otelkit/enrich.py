@@ -7,7 +7,6 @@ own destinations; the processors of others see the span as it was.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -77,17 +76,9 @@ _USAGE_PREFIXES = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "llm.cost.
 # Every open span by its id: itself, whose it is, and what LLM spans inside it have counted.
 _Open = tuple[ReadableSpan, Scope, list[Counted]]
 _open: dict[int, _Open] = {}
-_lock = threading.Lock()
-
-
-def _forget() -> None:
-    global _lock
-    _lock = threading.Lock()  # the fork may have copied a held one
-    _open.clear()
-
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_open.clear)
 
 
 def start(span: Span, parent_context: Context | None) -> None:
@@ -118,8 +109,11 @@ def _start(span: Span, parent_context: Context | None) -> None:
         span.set_attributes(values)
     _open[span.get_span_context().span_id] = (span, scope(context), [])
     if len(_open) > _OPEN_AT_MOST:
-        with _lock, suppress(RuntimeError):  # another thread may open a span just now
-            _open.pop(next(iter(_open)), None)
+        # Another thread may open a span just now. A lock would be taken twice by a finalizer that
+        # starts a span, if the collector runs in here.
+        with suppress(RuntimeError):
+            while len(_open) > _OPEN_AT_MOST:
+                _open.pop(next(iter(_open), 0), None)
 
 
 def _finish(span: ReadableSpan) -> ReadableSpan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from typing import Any
 
@@ -176,3 +177,23 @@ def test_spans_that_never_end_do_not_add_up(monkeypatch):
     for span in spans:
         enrich.start(span, inside)
     assert list(enrich._open) == [span.context.span_id for span in spans[-3:]]
+
+
+def test_a_finalizer_may_start_a_span_while_one_is_forgotten(monkeypatch):
+    class Collected(dict[int, Any]):  # the collector may run wherever something is made
+        def __iter__(self) -> Any:
+            if not ran:
+                ran.append(True)
+                ended({})
+            return super().__iter__()
+
+    ran: list[bool] = []
+    monkeypatch.setattr(enrich, "_OPEN_AT_MOST", 1)
+    monkeypatch.setattr(enrich, "_open", Collected())
+
+    worker = threading.Thread(target=lambda: [ended({}), ended({})], daemon=True)
+    worker.start()
+    worker.join(30)
+    assert not worker.is_alive()
+    assert ran
+    assert len(enrich._open) <= 1
