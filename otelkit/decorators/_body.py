@@ -28,28 +28,37 @@ class Body:
         context: Its OpenTelemetry context.
     """
 
-    __slots__ = ("_inside", "_own", "_shared", "_tokens", "run")
+    __slots__ = ("_given", "_inside", "_own", "_shared", "run")
 
     def __init__(self, context: Context) -> None:
         self._shared = contextvars.copy_context()
         self._inside = self._shared.copy()
         self.run = self._inside.run
         self._own = getattr(self.run(attach, context), "var", None)
-        self._tokens: dict[ContextVar[Any], Token[Any]] = {}  # of variables without a value before
+        self._given: dict[ContextVar[Any], Token[Any]] = {}  # what the caller's were set to
 
-    def share(self) -> None:
-        """Do to the caller's variables what the body did to its own; not to OpenTelemetry's."""
+    def share(self, *, closing: bool = False) -> None:
+        """Do to the caller's variables what the body did to its own; not to OpenTelemetry's.
+
+        What the caller has set meanwhile stays.
+
+        Args:
+            closing: The caller closes or collects the generator and may be anybody, so it gets
+                back what it was given at the first value, and nothing else.
+        """
         before, self._shared = self._shared, self._inside.copy()
         for variable, value in self._shared.items():
-            if variable is not self._own and before.get(variable, _MISSING) is not value:
-                token = variable.set(value)
-                if token.old_value is Token.MISSING:
-                    self._tokens[variable] = token
-        for variable in [one for one in self._tokens if one not in self._shared]:
-            try:
-                variable.reset(self._tokens.pop(variable))
-            except ValueError:
-                pass  # it was set in another task or thread, and stays there
+            was = before.get(variable, _MISSING)
+            if variable is self._own or was is value or (closing and variable not in self._given):
+                continue
+            if variable.get(_MISSING) is was:
+                self._given[variable] = variable.set(value)
+        for variable in [one for one in self._given if one not in self._shared]:
+            if variable.get(_MISSING) is before[variable]:
+                try:
+                    variable.reset(self._given.pop(variable))
+                except ValueError:
+                    pass  # it was set in another task or thread, and stays there
 
 
 class Unshared:
@@ -59,7 +68,7 @@ class Unshared:
         """As ``Body.run``, in no context but the caller's."""
         return step(argument)
 
-    def share(self) -> None:
+    def share(self, *, closing: bool = False) -> None:
         """As :meth:`Body.share`: nothing to do."""
 
 

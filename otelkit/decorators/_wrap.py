@@ -101,6 +101,7 @@ def _generator(function: Function, begin: Begin) -> Function:
         body = Body(call.context)
         run = body.run
         see = call.chunk if call.sees_chunks else None
+        closing = False
         try:
             value = run(generator.send, None)
             body.share()
@@ -110,6 +111,7 @@ def _generator(function: Function, begin: Begin) -> Function:
                 try:
                     step, given = generator.send, (yield value)
                 except GeneratorExit:
+                    closing = True
                     run(generator.close)
                     call.stop_early()
                     raise
@@ -123,7 +125,7 @@ def _generator(function: Function, begin: Begin) -> Function:
             call.fail(error)
             raise
         finally:
-            body.share()
+            body.share(closing=closing)
 
     return traced
 
@@ -139,7 +141,7 @@ def _async_generator(function: Function, begin: Begin) -> Function:
             call.detach()
             body = Body(call.context)
             see = call.chunk if call.sees_chunks else None
-        run, chunk = body.run, [None]
+        run, chunk, closing = body.run, [None], False
         steps = _steps(generator, chunk)
         try:
             await _next_chunk(steps, run, run(steps.send, None))
@@ -150,7 +152,7 @@ def _async_generator(function: Function, begin: Begin) -> Function:
                 try:
                     resume, given = steps.send, (yield chunk[0])
                 except GeneratorExit:
-                    resume, given = steps.send, _CLOSE
+                    closing, resume, given = True, steps.send, _CLOSE
                 except BaseException as error:
                     resume, given = steps.throw, error
                 waiting = run(resume, given)
@@ -161,12 +163,13 @@ def _async_generator(function: Function, begin: Begin) -> Function:
             if call is not None:
                 call.succeed()
         except BaseException as error:
+            closing = closing or isinstance(error, GeneratorExit)
             _hide_helpers(error)
             if call is not None:
                 call.fail(error)
             raise
         finally:
-            body.share()
+            body.share(closing=closing)
 
     return traced
 

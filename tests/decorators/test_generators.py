@@ -372,3 +372,85 @@ class TestVariablesOfTheCaller:
         with pytest.raises(StopIteration):
             contextvars.copy_context().run(next, generator)
         assert [name.rpartition(".")[2] for name in seen.names] == ["inside", "numbers"]
+
+    def test_whoever_closes_it_gets_nothing_of_another_callers(self, seen):
+        @traced
+        def numbers():
+            yield 1
+            self.SESSION.set("tenant a")
+            yield 2
+
+        def begin():
+            generator = numbers()
+            return [next(generator), next(generator), generator]
+
+        def close(generator):
+            generator.close()
+            return self.SESSION.get(None)
+
+        def collect(cycle):
+            cycle.append(cycle)
+            del cycle
+            gc.collect()
+            return self.SESSION.get(None)
+
+        *_, generator = contextvars.copy_context().run(begin)
+        assert contextvars.copy_context().run(close, generator) is None
+        assert (
+            contextvars.copy_context().run(collect, contextvars.copy_context().run(begin)) is None
+        )
+
+    def test_whoever_closes_an_asynchronous_one_neither(self, seen):
+        @traced
+        async def numbers():
+            yield 1
+            self.SESSION.set("tenant a")
+            yield 2
+
+        async def main():
+            generator = numbers()
+
+            async def begin():
+                await anext(generator)
+                await anext(generator)
+
+            async def close():
+                await generator.aclose()
+                return self.SESSION.get(None)
+
+            await asyncio.create_task(begin())
+            return await asyncio.create_task(close())
+
+        assert asyncio.run(main()) is None
+
+    def test_closing_takes_back_what_its_first_value_gave(self, seen):
+        @traced
+        def numbers():
+            token = self.SESSION.set("x")
+            try:
+                yield 1
+            finally:
+                self.SESSION.reset(token)
+
+        generator = numbers()
+        next(generator)
+        assert self.SESSION.get() == "x"
+        generator.close()
+        assert self.SESSION.get(None) is None
+
+    def test_what_the_caller_sets_meanwhile_stays(self, seen):
+        @traced
+        def numbers():
+            yield 1
+            self.SESSION.set("older")
+            yield 2
+
+        def call():
+            generator = numbers()
+            next(generator)
+            next(generator)
+            self.SESSION.set("newer")
+            assert list(generator) == []
+            return self.SESSION.get()
+
+        assert contextvars.copy_context().run(call) == "newer"
