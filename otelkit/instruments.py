@@ -40,6 +40,10 @@ USER_SCOPE = "otelkit.user"  # the meter of what users make, told apart by the m
 Key = tuple[tuple[str, AttributeValue], ...]
 
 
+def _about(name: str) -> About:
+    return About(name, semconv.UNITS.get(name, ""), semconv.DESCRIPTIONS.get(name, ""))
+
+
 class Totals:
     """Running totals by attribute set, read by an observable instrument at collection.
 
@@ -50,7 +54,7 @@ class Totals:
 
     def __init__(self, name: str, *, monotonic: bool = True) -> None:
         self.name = name
-        self._series = Series(About(name, semconv.UNITS.get(name, "")), totals=monotonic)
+        self._series = Series(_about(name), totals=monotonic)
         self._totals: dict[Key, float] = {}
         # Re-entrant: the collector of garbage or a signal handler may end a traced call in here.
         self._lock = threading.RLock()
@@ -133,7 +137,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _histogram(meter: Meter, name: str) -> Histogram:
-    return _bounded.histogram(meter, About(name, semconv.UNITS[name]), semconv.BUCKETS[name])
+    return _bounded.histogram(meter, _about(name), semconv.BUCKETS[name])
 
 
 class Instruments:
@@ -149,15 +153,13 @@ class Instruments:
             "workflow": _histogram(meter, semconv.WORKFLOW_DURATION),
             "stage": _histogram(meter, semconv.STAGE_DURATION),
         }
-        meter.create_observable_counter(
-            semconv.LLM_TOKENS, [tokens.observe], semconv.UNITS[semconv.LLM_TOKENS]
-        )
-        meter.create_observable_counter(
-            semconv.LLM_COST, [cost.observe], semconv.UNITS[semconv.LLM_COST]
-        )
-        meter.create_observable_up_down_counter(
-            semconv.ACTIVE, [active.observe], semconv.UNITS[semconv.ACTIVE]
-        )
+        for totals, make in (
+            (tokens, meter.create_observable_counter),
+            (cost, meter.create_observable_counter),
+            (active, meter.create_observable_up_down_counter),
+        ):
+            about = _about(totals.name)
+            make(about.name, [totals.observe], about.unit, about.description)
 
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,254}")

@@ -153,7 +153,7 @@ TOKEN_CACHE_READ = "cache_read"
 TOKEN_CACHE_WRITE = "cache_write"
 TOKEN_REASONING = "reasoning"
 
-# --- Metrics: name, unit --------------------------------------------------------------------------
+# --- Metrics: name, unit, description -------------------------------------------------------------
 CLIENT_OPERATION_DURATION = "gen_ai.client.operation.duration"
 CLIENT_TIME_TO_FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
 CLIENT_TOKEN_USAGE = "gen_ai.client.token.usage"
@@ -206,6 +206,24 @@ UNITS = {
     DB_CONNECTION_WAIT: "s",
     DB_CONNECTION_PENDING: "{request}",
     DB_CONNECTION_TIMEOUTS: "{timeout}",
+}
+
+# Of those whose names several modules use, or which are counted before there is an instrument.
+DESCRIPTIONS = {
+    CLIENT_OPERATION_DURATION: "Duration of calls of language models.",
+    CLIENT_TIME_TO_FIRST_CHUNK: "Time until the first chunk of a streamed response.",
+    CLIENT_TOKEN_USAGE: "Input and output tokens of a call of a language model.",
+    LLM_COST: "Cost of calls of language models.",
+    LLM_TOKENS: "Tokens of calls of language models, by type; details are parts of the totals.",
+    AGENT_DURATION: "Duration of agents.",
+    TOOL_DURATION: "Duration of tools.",
+    WORKFLOW_DURATION: "Duration of workflows.",
+    STAGE_DURATION: "Duration of stages.",
+    ACTIVE: "Workflows, stages, agents, tools and LLM calls that run now.",
+    LOG_RECORDS: "Log records, by level and by the first part of the logger's name.",
+    LOG_SUPPRESSED: "Log records that the rate limit kept back.",
+    DB_CONNECTION_PENDING: "Requests for connections of the pools that are not served yet.",
+    DB_CONNECTION_TIMEOUTS: "Requests for connections of the pools that were given up.",
 }
 
 

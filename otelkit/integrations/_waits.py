@@ -86,19 +86,12 @@ def _key(engine: Engine) -> Key | None:
 
 
 def _make_wait(meter: Meter) -> Histogram:
-    for totals, make, description in (
-        (
-            _pending,
-            meter.create_observable_up_down_counter,
-            "Requests for connections of the pools that are not served yet.",
-        ),
-        (
-            _timeouts,
-            meter.create_observable_counter,
-            "Requests for connections of the pools that were given up.",
-        ),
+    for totals, make in (
+        (_pending, meter.create_observable_up_down_counter),
+        (_timeouts, meter.create_observable_counter),
     ):
-        make(totals.name, [totals.observe], semconv.UNITS[totals.name], description)
+        name = totals.name
+        make(name, [totals.observe], semconv.UNITS[name], semconv.DESCRIPTIONS[name])
     description = "Time until a connection of a pool was there."
     return _current.histogram(meter, semconv.DB_CONNECTION_WAIT, description)
 

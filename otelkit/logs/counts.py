@@ -83,7 +83,8 @@ def observe() -> None:
     meter = provider.get_meter("otelkit.logs")
     for count in (records, suppressed):
         unit = semconv.UNITS[count.metric]
-        meter.create_observable_counter(count.metric, [count.observe], unit)
+        described = semconv.DESCRIPTIONS[count.metric]
+        meter.create_observable_counter(count.metric, [count.observe], unit, described)
 
 
 def _forget() -> None:

@@ -17,6 +17,7 @@ from otelkit import (
     semconv,
     traced,
     traced_agent,
+    traced_llm,
     traced_stage,
     traced_tool,
     traced_workflow,
@@ -121,6 +122,18 @@ def test_series_of_our_totals_are_limited_with_one_warning(caplog, monkeypatch):
     assert totals._totals[(("otel.metric.overflow", True),)] == 7
     (record,) = caplog.records
     assert "otelkit.test has more than 3 series" in record.getMessage()
+
+
+def test_every_metric_of_the_decorators_says_what_it_is(seen):
+    with traced_workflow("w"), traced_stage("s"), traced_agent("a"), traced_tool("t"):
+        pass
+    with traced_llm(provider="p", model="m") as call:
+        call.chunk("text")
+        call.record_usage(input_tokens=1, cost=1.0)
+    data = seen.reader.get_metrics_data()
+    made = [one for each in data.resource_metrics[0].scope_metrics for one in each.metrics]
+    assert len(made) == 10
+    assert [one.name for one in made if not one.description.endswith(".")] == []
 
 
 class TestOnesOwn:
