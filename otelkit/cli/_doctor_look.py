@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from packaging.requirements import Requirement
 
-from otelkit import _environment, _repairs, _rooms, integrations, langsmith, runtime
+from otelkit import _environment, _repairs, _rooms, health, integrations, langsmith, runtime
+from otelkit.cli import _doctor_places
 from otelkit.export.exporter import Batch, Exporter
 from otelkit.export.http_client import shown
 from otelkit.export.otlp_http import OtlpHttpExporter
@@ -79,12 +80,14 @@ def look() -> Diagnosis:
     problems = [*wanted.problems, *_repairs.repair(wanted)]
     settings, missing = runtime.without_missing_extras(wanted, ())
     problems += [*missing, *_rooms.configure(settings, ()), *langsmith.problems(environ)]
+    problems += health.problems(settings)
     instrumented: list[str] = []
     if off := runtime.off(settings):
         found: list[Destination] = []
     else:
         instrumented, misfits = _instrumented(settings)
         problems += [*resource.describe(settings)[1], *misfits]
+        problems += _doctor_places.obstacles(settings)
         found = _asked(_exporters(settings))
     return Diagnosis(
         version("otelkit"),

@@ -65,11 +65,16 @@ def install(
     """
     service.current = service.describe(settings, resource, telemetry)
     gauge.observe()
-    if settings.health_details == "token" and not settings.health_token:
-        return [
-            "OTELKIT_HEALTH_DETAILS=token: OTELKIT_HEALTH_TOKEN is not set; nobody sees details"
-        ]
-    return []
+    return problems(settings)
+
+
+def problems(settings: Settings) -> list[str]:
+    """What is wrong with the settings of health, a text each."""
+    if settings.health_details != "token" or settings.health_token:
+        return []
+    # Worded so that a name before a colon is not taken for that of a secret.
+    variable = "OTELKIT_HEALTH_DETAILS='token'"
+    return [f"{variable} needs OTELKIT_HEALTH_TOKEN, which is not set; nobody sees details"]
 
 
 def uninstall() -> None:

@@ -130,7 +130,8 @@ class Exposition:
                 self._listener = Listener(self._settings.metrics_host, self._port, self)
             except (OSError, ValueError) as error:  # the second: a host no name server is asked for
                 if self._worker is None:  # else another worker has it
-                    self._warn(f"nobody can be answered on port {self._port}", error)
+                    what = f"nobody can be answered on port {self._port}"
+                    self._warn(f"OTELKIT_METRICS_PORT: {what}", error)
         if self._worker is None:
             return None if self._listener or self._port is None else BEAT
         if started - self._published < _IDLE_BEAT and not self._worker.is_watched():

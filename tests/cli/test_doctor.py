@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -98,6 +99,36 @@ def test_every_setting_says_where_it_is_from() -> None:
     assert settings["span_delay"] == {"value": 0.2, "source": "OTEL_BSP_SCHEDULE_DELAY"}
     assert settings["environment"] == {"value": "development", "source": "default"}
     assert settings["logs_exporter"] == {"value": ["none"], "source": "OTEL_LOGS_EXPORTER"}
+
+
+def test_what_setup_could_not_open_or_show_is_found_and_nothing_is_made(tmp_path: Path) -> None:
+    fine = {
+        "OTELKIT_LOG_FILE": str(tmp_path / "app.log"),
+        "OTELKIT_SPOOL_DIR": str(tmp_path / "spool"),
+        "OTELKIT_HEALTH_DETAILS": "token",
+        "OTELKIT_HEALTH_TOKEN": "a-token",
+    }
+    assert diagnosis(status=0, **NOTHING, **fine)["problems"] == []
+    assert list(tmp_path.iterdir()) == []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        wrong = {
+            "OTELKIT_LOG_FILE": str(tmp_path),
+            "OTELKIT_SPOOL_DIR": "/dev/null",
+            "OTELKIT_HEALTH_DETAILS": "token",
+            "METRICS_PORT": str(port),
+        }
+        spool, health, file, metrics = diagnosis(status=1, **NOTHING, **wrong)["problems"]
+    assert spool.startswith("OTELKIT_SPOOL_DIR='/dev/null': cannot be written")
+    assert health.startswith("OTELKIT_HEALTH_DETAILS='token' needs OTELKIT_HEALTH_TOKEN")
+    assert file == f"OTELKIT_LOG_FILE={str(tmp_path)!r}: Is a directory; no file is written"
+    assert metrics.startswith(f"OTELKIT_METRICS_PORT={port}: nobody can be answered there")
+
+
+def test_a_log_file_whose_folder_is_not_there_is_found(tmp_path: Path) -> None:
+    file = str(tmp_path / "none" / "app.log")
+    (problem,) = diagnosis(status=1, **NOTHING, OTELKIT_LOG_FILE=file)["problems"]
+    assert problem == f"OTELKIT_LOG_FILE={file!r}: No such file or directory; no file is written"
 
 
 def test_what_was_made_to_fit_says_so() -> None:

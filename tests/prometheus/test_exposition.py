@@ -252,7 +252,7 @@ class TestPort:
                 exposition = made.__enter__()
                 wait_until(lambda: caplog.records)
         try:
-            assert f"nobody can be answered on port {port}" in caplog.text
+            assert f"METRICS_PORT: nobody can be answered on port {port}" in caplog.text
             wait_until(lambda: self.answers(port))
             assert len(caplog.records) == 1
         finally:
