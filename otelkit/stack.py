@@ -23,6 +23,8 @@ from otelkit.errors import OtelkitError
 YOURS = (Path(".env"), Path("collector/extras.yaml"))
 _FROM = re.compile(r"^(\s*(?:- )?\w+: ).*(  # from (\w+))$", re.MULTILINE)
 _STAYS = {"__pycache__", "secrets"}  # folders that belong to where they are
+_ALERTS = Path("collector/alertmanager/alertmanager.yml")
+_RECEIVER = re.compile(r"^  - name: (\w+)$", re.MULTILINE)
 _SECONDS = 120.0  # that one program may take
 
 
@@ -60,12 +62,14 @@ def export(folder: Path, environ: Mapping[str, str] | None = None) -> list[Path]
         The files that were written, relative to ``folder``.
 
     Raises:
-        OtelkitError: The folder cannot be written to, or is that of the stack itself.
+        OtelkitError: The folder cannot be written to, or is that of the stack itself; a variable
+            names a receiver that there is not.
     """
     source = locate()
     environ = os.environ if environ is None else environ
     if folder.resolve() == source.resolve():
         raise OtelkitError(f"{folder} is where the stack comes from; name another folder")
+    _check_receivers(source / _ALERTS, environ)
     written = []
     try:
         for path in _files(source):
@@ -75,7 +79,7 @@ def export(folder: Path, environ: Mapping[str, str] | None = None) -> list[Path]
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / path, target)
             written.append(path)
-        _render(folder / "collector/alertmanager/alertmanager.yml", environ)
+        _render(folder / _ALERTS, environ)
         if Path(".env") in written:
             _use_release(folder / ".env")
     except OSError as error:
@@ -89,6 +93,15 @@ def _files(source: Path) -> Iterator[Path]:
         relative = path.relative_to(source)
         if path.is_file() and not _STAYS & set(relative.parts):
             yield relative
+
+
+def _check_receivers(path: Path, environ: Mapping[str, str]) -> None:
+    """Raise an error where a variable names a receiver that ``path`` has not."""
+    choices = _RECEIVER.findall(path.read_text(encoding="utf-8"))
+    for variable in ("ALERT_RECEIVER", "ALERT_CRITICAL_RECEIVER"):
+        value = environ.get(variable)
+        if value and value not in choices:
+            raise OtelkitError(f"{variable}={value!r}: expected one of {', '.join(choices)}")
 
 
 def _render(path: Path, environ: Mapping[str, str]) -> None:

@@ -92,6 +92,22 @@ def test_without_variables_the_receivers_are_the_shipped_ones(tmp_path: Path) ->
     assert alertmanager(tmp_path) == alertmanager(ROOT)
 
 
+@pytest.mark.parametrize("variable", ["ALERT_RECEIVER", "ALERT_CRITICAL_RECEIVER"])
+def test_a_receiver_that_there_is_not_is_an_error_that_names_the_choices(
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, "slak")
+
+    assert main(["stack", "export", str(tmp_path / "out")]) == 2
+
+    choices = "expected one of page, slack, email, webhook"
+    assert f"{variable}='slak': {choices}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_secrets_are_files_and_in_no_rendered_line() -> None:
     text = (ROOT / "collector/alertmanager/alertmanager.yml").read_text()
 
