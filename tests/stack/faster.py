@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 TIMES = 20
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 # Thresholds in seconds, by alert.
 _SLOW = {"SlowResponses": "> 5", "LLMSlow": "> 30"}
 
@@ -49,7 +49,7 @@ def rules(path: Path) -> dict[str, Any]:
     for group in said["groups"]:
         for rule in group["rules"]:
             rule["expr"] = re.sub(
-                r"(\[|offset )(\d+[smh])", lambda m: m[1] + shorter(m[2]), rule["expr"]
+                r"(\[|offset |:)(\d+[smhd])", lambda m: m[1] + shorter(m[2]), rule["expr"]
             )
             if "for" in rule:
                 rule["for"] = shorter(rule["for"])
@@ -62,7 +62,7 @@ def rules(path: Path) -> dict[str, Any]:
 
 def shorter(duration: str) -> str:
     """``5m`` is ``15000ms``."""
-    number, unit = re.fullmatch(r"(\d+)(ms|[smh])", duration).groups()  # type: ignore[union-attr]
+    number, unit = re.fullmatch(r"(\d+)(ms|[smhd])", duration).groups()  # type: ignore[union-attr]
     return f"{int(int(number) * _UNITS[unit] * 1000 / TIMES)}ms"
 
 
