@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from otelkit import prometheus
 from otelkit.errors import ConfigError
-from otelkit.export.account import UNITS, Counts
+from otelkit.export.account import Counts, said
 from otelkit.settings import SIGNALS, Settings
 
 if TYPE_CHECKING:
@@ -129,9 +129,13 @@ class Telemetry:
         seconds = _seconds(timeout, self.settings)
         if self._open:
             self._on_shutdown(self)
-        result = self._end(seconds)
-        if self._providers:
-            self._providers.detach()
+        if self._providers is None:
+            return self._end(seconds)
+        from otelkit import logs
+
+        with logs.last_words(self.settings, str(self._providers.attributes["service.name"])):
+            result = self._end(seconds)
+        self._providers.detach()
         return result
 
     def __enter__(self) -> Telemetry:
@@ -149,6 +153,9 @@ class Telemetry:
 
     def close(self) -> Result:
         """Sends what waits and ends, as the process does."""
+        from otelkit import logs
+
+        logs.say_kept_back()
         return self._end(self.settings.shutdown_timeout)
 
     def before_fork(self) -> None:
@@ -208,11 +215,11 @@ def _every(counts: Mapping[str, Mapping[str, Counts]]) -> list[Counts]:
 
 
 def _say_what_was_lost(counts: Mapping[str, Mapping[str, Counts]]) -> None:
-    lost = {
-        f"{UNITS[signal]} to {name}": each.lost
+    told = [
+        f"{said(each.lost, signal)} to {name}"
         for signal, by_name in counts.items()
         for name, each in by_name.items()
-    }
-    told = ", ".join(f"{number} {where}" for where, number in lost.items() if number)
+        if each.lost
+    ]
     if told:
-        logger.warning("otelkit: not delivered: %s", told)
+        logger.warning("otelkit: not delivered: %s", ", ".join(told))

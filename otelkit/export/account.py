@@ -12,6 +12,12 @@ from otelkit.export.exporter import Answer
 UNITS = {"traces": "spans", "metrics": "data points", "logs": "log records"}  # of what is counted
 
 
+def said(number: int, signal: str) -> str:
+    """``number`` items of ``signal``, such as ``1 span`` or ``2 log records``."""
+    unit = UNITS[signal]
+    return f"{number} {unit.removesuffix('s') if number == 1 else unit}"
+
+
 @dataclass(frozen=True)
 class Counts:
     """An account at one moment. The sum is what has ended in this process since ``setup()``.

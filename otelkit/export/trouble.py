@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 
-from otelkit.export.account import UNITS
+from otelkit.export.account import said
 
 logger = logging.getLogger("otelkit")
 
@@ -62,8 +62,8 @@ class Trouble:
                 return
             self._turned_away[signal] = (count, now + QUIET)
         logger.warning(
-            "otelkit: the queue of %s to %s is full: %d %s dropped; %s is its size",
-            signal, self._receiver, count - told, UNITS[signal], _ROOM[signal],
+            "otelkit: the queue of %s to %s is full: %s dropped; %s is its size",
+            signal, self._receiver, said(count - told, signal), _ROOM[signal],
         )  # fmt: skip
 
     def _begin(self, signal: str, error: str, lost: int, waiting: int) -> None:
@@ -73,8 +73,8 @@ class Trouble:
             return
         self._warned, self._quiet_until = True, now + QUIET
         logger.warning(
-            "otelkit: %s for %s: %s; %d %s waiting, %d lost",
-            self._receiver, signal, error, waiting, UNITS[signal], lost,
+            "otelkit: %s for %s: %s; %s waiting, %d lost",
+            self._receiver, signal, error, said(waiting, signal), lost,
         )  # fmt: skip
 
     def _end(self, signal: str, lost: int) -> None:
@@ -84,7 +84,7 @@ class Trouble:
         self._lost[signal] = self._lost.get(signal, 0) + lost - began
         if self._failing:
             return
-        told = [f"{number} {UNITS[signal]}" for signal, number in self._lost.items() if number]
+        told = [said(number, signal) for signal, number in self._lost.items() if number]
         self._lost = {}
         if self._warned:
             self._warned = False

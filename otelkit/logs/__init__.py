@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -14,7 +17,7 @@ from opentelemetry._logs import LoggerProvider
 from wrapt import register_post_import_hook
 
 from otelkit import semconv
-from otelkit.logs import counts, loguru, stdlib, structlog, values
+from otelkit.logs import counts, entry, foreign, loguru, stdlib, structlog, values
 from otelkit.logs.console import Console
 from otelkit.logs.file import LogFile
 from otelkit.logs.formatters import JsonFormatter
@@ -23,7 +26,14 @@ from otelkit.logs.outputs import Outputs
 from otelkit.logs.request_id import RequestIdMiddleware
 from otelkit.settings import Settings
 
-__all__ = ["RequestIdMiddleware", "disabled_loggers", "install", "uninstall"]
+__all__ = [
+    "RequestIdMiddleware",
+    "disabled_loggers",
+    "install",
+    "last_words",
+    "say_kept_back",
+    "uninstall",
+]
 
 _logger = logging.getLogger("otelkit")
 
@@ -41,6 +51,7 @@ class _Installed:
 
 _installed: _Installed | None = None
 _awaited: set[str] = set()
+_left: Console | None = None  # by an uninstall, for a while
 
 
 def install(settings: Settings, logger_provider: LoggerProvider | None) -> list[str]:
@@ -59,6 +70,8 @@ def install(settings: Settings, logger_provider: LoggerProvider | None) -> list[
     global _installed
     if _installed is not None:
         return []
+    if _left is not None:
+        _left.detach()
     values.forget()
     problems: list[str] = []
     service = _service_name(settings, logger_provider)
@@ -95,6 +108,7 @@ def uninstall() -> None:
     global _installed
     if _installed is None:
         return
+    say_kept_back()
     for bridge in _installed.bridges.values():
         bridge.remove()
     _installed.stdlib.remove()
@@ -103,6 +117,50 @@ def uninstall() -> None:
     for handler in _installed.packaged:
         logging.root.addHandler(handler)
     _installed = None
+
+
+@contextmanager
+def last_words(settings: Settings, service: str) -> Iterator[None]:
+    """After :func:`uninstall`: the console in its format, for what is said while telemetry ends.
+
+    Args:
+        settings: Those of :func:`install`.
+        service: As ``service.name``.
+    """
+    global _left
+    if _installed is not None:
+        yield
+        return
+    left = _left = Console(settings, service)
+    left.attach()
+    try:
+        yield
+    finally:
+        left.detach()
+        _left = None
+
+
+def say_kept_back() -> None:
+    """Log how many lines the rate limit kept back, where no later line of that kind has said it."""
+    if _installed is None:
+        return
+    for number, name, level, line in _installed.outputs.kept_back():
+        text = f"otelkit: {number} more of the same from {name}: {line}"
+        place = entry.Place(__file__, 0, say_kept_back.__name__)
+        record = foreign.record(
+            _logger.name, level, text, {"otelkit.suppressed": number}, place=place
+        )
+        _logger.handle(record)  # whatever level this logger has: the line's own let it pass
+
+
+def _forget_kept_back() -> None:
+    # What the parent kept back, the parent says.
+    if _installed is not None:
+        _installed.outputs.kept_back()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_kept_back)
 
 
 def disabled_loggers() -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from otelkit.logs import counts, entry
 from otelkit.logs.entry import Entry
-from otelkit.logs.limit import RateLimit
+from otelkit.logs.limit import KeptBack, RateLimit
 
 
 class Outputs:
@@ -55,6 +55,10 @@ class Outputs:
             return passed
         finally:
             entry.release(record)
+
+    def kept_back(self) -> list[KeptBack]:
+        """What the rate limit kept back and nothing has said yet; whoever asks says it."""
+        return self._limit.kept_back() if self._limit is not None else []
 
     def close(self) -> None:
         """Close the outputs."""

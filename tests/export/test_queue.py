@@ -375,7 +375,7 @@ def test_trouble_is_one_warning_and_one_line_when_it_is_over(
         queue.put(1)
         flush(queue)
     assert caplog.messages == [
-        "otelkit: http://receiver for traces: nobody there; 1 spans waiting, 0 lost"
+        "otelkit: http://receiver for traces: nobody there; 1 span waiting, 0 lost"
     ]
     caplog.clear()
     exporter.answer = lambda batch: SENT
@@ -394,7 +394,7 @@ def test_signals_to_one_receiver_share_one_warning(
         trouble.report("traces", error, lost=lost, waiting=1)
         trouble.report("logs", error, lost=2 * lost, waiting=1)
     assert caplog.messages == [
-        "otelkit: http://receiver for traces: gone; 1 spans waiting, 0 lost",
+        "otelkit: http://receiver for traces: gone; 1 span waiting, 0 lost",
         "otelkit: http://receiver works again; 7 spans, 14 log records lost",
     ]
 

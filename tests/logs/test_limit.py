@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import multiprocessing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,10 @@ from opentelemetry.metrics import CallbackOptions
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from otelkit import logs
 from otelkit.logs import counts
 from otelkit.logs.limit import LINES_LIMIT, RateLimit
-from tests.logs.conftest import Exported
+from tests.logs.conftest import Exported, Stderr
 
 
 def record(created: float, name: str = "app") -> logging.LogRecord:
@@ -67,6 +70,56 @@ def test_a_line_says_how_many_were_suppressed_before_it(
     last = exported.records[-1].log_record.attributes
     assert last is not None
     assert last["otelkit.suppressed"] == 3
+
+
+def test_at_the_end_each_output_says_what_nothing_has_said(
+    exported: Exported, logger: logging.Logger, stderr: Stderr, tmp_path: Path
+) -> None:
+    file = tmp_path / "app.log"
+    exported.install(log_format="json", log_file=str(file), log_rate_limit=3)
+    for _ in range(8):
+        logger.warning("again, password=%s", "hunter2")
+    logger.warning("other")
+    logs.uninstall()
+    said = "otelkit: 5 more of the same from services.processing: again, password=[redacted]"
+    assert exported.bodies[-2:] == ["other", said]
+    last = stderr.objects[-1]
+    assert (last["level"], last["message"]) == ("WARNING", said)
+    assert last["context"] == {"otelkit.suppressed": 5}
+    assert file.read_text() == stderr.getvalue()
+
+
+def test_what_was_kept_back_is_said_once(exported: Exported, logger: logging.Logger) -> None:
+    exported.install(log_format="off", log_rate_limit=1)
+    for _ in range(2):
+        logger.warning("again")
+    logs.say_kept_back()
+    logs.say_kept_back()
+    assert exported.bodies == [
+        "again",
+        "otelkit: 1 more of the same from services.processing: again",
+    ]
+
+
+def test_a_forked_child_does_not_say_what_its_parent_kept_back(
+    exported: Exported, logger: logging.Logger, tmp_path: Path
+) -> None:
+    file = tmp_path / "app.log"
+    exported.install(log_format="off", log_rate_limit=1)
+    for _ in range(3):
+        logger.warning("again")
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=_say_kept_back, args=(exported, file))
+    child.start()
+    child.join(60)
+    assert file.read_text() == "1"
+    logs.say_kept_back()
+    assert len(exported.bodies) == 2
+
+
+def _say_kept_back(exported: Exported, file: Path) -> None:
+    logs.say_kept_back()
+    file.write_text(str(len(exported.bodies)))
 
 
 class Metrics:
