@@ -81,15 +81,17 @@ class Console:
             self._before.setdefault(handler, handler.formatter)
             handler.setFormatter(self._formatter(handler.stream))
 
-    def instead_of(self, line: Any, stream: Any, record: logging.LogRecord) -> Any:
-        """The line of ``record`` in our format, if that is given and ``stream`` is a console.
+    def instead_of(self, line: Any, stream: Any, record: logging.LogRecord, *, chosen: bool) -> Any:
+        """The line of ``record`` in our format, if that applies and ``stream`` is a console.
 
         Args:
             line: Another library's own text or bytes of it.
             stream: Where that library prints it.
             record: The same as a record.
+            chosen: Its look is the application's choice: only a format that is given goes over it.
         """
-        if not self.given or not _is_standard(stream) or not isinstance(line, (str, bytes)):
+        applies = self.given or (self.handler is not None and not chosen)
+        if not applies or not _is_standard(stream) or not isinstance(line, (str, bytes)):
             return line
         text = self._formatter(stream).format(record)
         return text if isinstance(line, str) else text.encode("utf-8", "backslashreplace")

@@ -55,6 +55,7 @@ class Bridge:
         self._outputs = outputs
         self._console = console
         self._config = structlog.get_config
+        self._is_configured = structlog.is_configured
         # Asynchronous methods (`ainfo`) work in another thread and leave here who has called.
         self._waiting = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
         self._base: Any = structlog.BoundLoggerBase
@@ -95,7 +96,17 @@ class Bridge:
         else:
             logger._processors = [*processors[:-1], _Last(last, self)]
 
-    def event(self, logger: Any, method: str, event: Mapping[str, Any], rendered: Any) -> Any:
+    def chosen(self, last: _Last) -> bool:
+        """Whether the application has chosen ``last``'s renderer; else it is structlog's default.
+
+        Args:
+            last: Of a chain.
+        """
+        return self._is_configured() or self._config()["processors"][-1] is not last
+
+    def event(
+        self, logger: Any, method: str, event: Mapping[str, Any], rendered: Any, *, chosen: bool
+    ) -> Any:
         """Hand on an event.
 
         Args:
@@ -103,6 +114,7 @@ class Bridge:
             method: The name of its method, hence of the level.
             event: As it came to the application's renderer.
             rendered: What that made of it.
+            chosen: That renderer is the application's choice.
 
         Returns:
             What the logger is to be given.
@@ -121,7 +133,8 @@ class Bridge:
         record = foreign.record(name, level, message, fields, place=place, exc_info=exc_info)
         if stdlib.enabled(name, level) and not self._outputs.write(record):
             raise self.dropped
-        return self._console.instead_of(rendered, getattr(logger, "_file", None), record)
+        stream = getattr(logger, "_file", None)
+        return self._console.instead_of(rendered, stream, record, chosen=chosen)
 
 
 class _Last:
@@ -137,7 +150,8 @@ class _Last:
         seen = dict(event) if isinstance(event, Mapping) else {"event": event}
         rendered = self.renderer(logger, method, event)
         try:
-            return self.bridge.event(logger, method, seen, rendered)
+            chosen = self.bridge.chosen(self)
+            return self.bridge.event(logger, method, seen, rendered, chosen=chosen)
         except self.bridge.dropped:
             raise
         except Exception:  # of the event's own objects

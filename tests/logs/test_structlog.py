@@ -171,6 +171,41 @@ def test_without_a_format_structlog_prints_as_it_does(exported: Exported, stderr
     assert stderr.lines == ["order=7 event=hello"]
 
 
+UNCONFIGURED = """
+import sys
+import structlog
+from otelkit import logs
+from otelkit.settings import Settings
+
+logs.install(Settings.from_env({}, log_format=sys.argv[1] or None), None)
+structlog.get_logger("shop").info("hello", order=7, password="hunter2")
+"""
+
+
+@pytest.mark.parametrize("format_given", ["", "json"])
+def test_what_nobody_has_configured_prints_the_same_with_a_format_and_without(
+    format_given: str,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNCONFIGURED, format_given],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    line = json.loads(done.stdout)
+    assert line["message"] == "hello"
+    assert line["context"] == {"order": 7, "password": "[redacted]"}
+
+
+def test_without_a_format_a_chain_of_its_own_prints_as_it_does(
+    exported: Exported, stderr: Stderr
+) -> None:
+    exported.install()
+    log = structlog.wrap_logger(
+        structlog.PrintLogger(stderr), processors=[structlog.processors.LogfmtRenderer()]
+    )
+    log.info("hello", order=7)
+    assert stderr.lines == ["order=7 event=hello"]
+
+
 @pytest.mark.parametrize("chain", CHAINS)
 def test_on_logging_each_output_has_the_event_once_in_the_same_format(
     exported: Exported, stderr: Stderr, tmp_path: Path, chain: str
