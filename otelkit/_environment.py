@@ -136,4 +136,4 @@ def shown(value: Any) -> str:
         return "the default"
     if isinstance(value, dict):
         return ",".join(f"{key}={item}" for key, item in value.items())
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return (",".join(value) or "none") if isinstance(value, tuple) else str(value)

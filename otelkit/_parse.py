@@ -137,8 +137,21 @@ def subset(*words: str) -> Callable[[Any], tuple[str, ...]]:
     def parse(value: Any) -> tuple[str, ...]:
         found = tuple(word.lower() for word in names(value))
         if not found or not set(found) <= set(words) or ("none" in found and len(found) > 1):
-            raise ValueError(f"expected a list of {', '.join(words)}")
+            several = "a list of " if len(words) > 1 else ""
+            raise ValueError(f"expected {several}{', '.join(words)}")
         return found
+
+    return parse
+
+
+def with_advice(parser: Callable[[Any], Any], word: str, advice: str) -> Callable[[Any], Any]:
+    """As ``parser``; to a value with ``word`` in it that it refuses, the error adds ``advice``."""
+
+    def parse(value: Any) -> Any:
+        try:
+            return parser(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; {advice}" if word in str(value) else str(error)) from None
 
     return parse
 

@@ -108,7 +108,10 @@ class Settings:
         "OTEL_TRACES_EXPORTER", by=_EXPORTERS, default=("otlp",), says="`otlp`, `console`, `none`"
     )
     metrics_exporter: tuple[str, ...] = _read(
-        "OTEL_METRICS_EXPORTER", by=_EXPORTERS, default=("otlp",), says="`otlp`, `console`, `none`"
+        "OTEL_METRICS_EXPORTER",
+        by=parse.with_advice(_EXPORTERS, "prometheus", "for Prometheus set METRICS_PORT=9464"),
+        default=("otlp",),
+        says="`otlp`, `console`, `none`",
     )
     logs_exporter: tuple[str, ...] = _read(
         "OTEL_LOGS_EXPORTER", by=_EXPORTERS, default=("otlp",), says="`otlp`, `console`, `none`"
@@ -459,8 +462,8 @@ class Settings:
     metrics_host: str = _read(
         "OTEL_EXPORTER_PROMETHEUS_HOST",
         by=parse.text,
-        default="0.0.0.0",  # noqa: S104 - a port is asked for so that others reach it
-        says="address of that port",
+        default="localhost",
+        says="address of that port; `0.0.0.0`: whoever reaches this machine may ask",
     )
     metrics_namespace: str | None = _read(
         "OTELKIT_METRICS_NAMESPACE",

@@ -15,6 +15,14 @@ BAD = [
     ({"OTEL_METRIC_EXPORT_INTERVAL": "0"}, "metric_interval", 60.0, "above 0"),
     ({"OTEL_METRIC_EXPORT_INTERVAL": "nan"}, "metric_interval", 60.0, "above 0"),
     ({"OTEL_TRACES_EXPORTER": "jaeger"}, "traces_exporter", ("otlp",), "otlp, console, none"),
+    (
+        {"OTEL_METRICS_EXPORTER": "prometheus"}, "metrics_exporter", ("otlp",),
+        "none; for Prometheus set METRICS_PORT=9464; using otlp",
+    ),
+    (
+        {"OTELKIT_METRICS_ALIASES": "foo"}, "metrics_aliases", (),
+        "expected instrumentator; using none instead",
+    ),
     ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "protocol", "http/protobuf", "grpc"),
     ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10"}, "timeout", 10.0, "write 10000"),
     ({"OTEL_EXPORTER_OTLP_ENDPOINT": "a:4317"}, "endpoint", "http://a:4317", "no scheme"),
@@ -31,6 +39,13 @@ BAD = [
     ({"OTELKIT_SHUTDOWN_TIMEOUT": "soon"}, "shutdown_timeout", 3.0, "a number above 0"),
     ({"OTELKIT_CAPTURE": "everything"}, "capture", "metadata", "redacted"),
 ]  # fmt: skip
+
+
+def test_the_port_of_metrics_is_for_this_machine_unless_it_is_opened() -> None:
+    assert Settings.from_env({}).metrics_host == "localhost"
+    opened = Settings.from_env({"OTEL_EXPORTER_PROMETHEUS_HOST": "0.0.0.0"})
+    assert opened.metrics_host == "0.0.0.0"
+    assert opened.problems == ()
 
 
 @pytest.mark.parametrize(("environ", "field", "used", "words"), BAD, ids=lambda v: str(v)[:50])
