@@ -278,6 +278,12 @@ class Call:
         if token is not None:
             detach(token)
 
+    def keep(self, key: str, value: object) -> None:
+        """Put ``value`` into the context of the call, which is the current one."""
+        self.detach()
+        self.context = otel_context.set_value(key, value, self.context)
+        self._token = attach(self.context)
+
     sees_chunks = False
 
     def chunk(self, value: Any) -> None:

@@ -65,7 +65,7 @@ class Traced(Generic[Given]):
         traced: Any
         if inspect.isfunction(found):
             operation = named._of(found, method=True)
-            traced = wrap(found, _most_derived.only(target, method, operation.begin))
+            traced = wrap(found, _most_derived.only(target, method, operation))
         else:
             traced = named(found)
             if not _is_bound(found):

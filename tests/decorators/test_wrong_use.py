@@ -165,6 +165,89 @@ class TestDerivedClasses:
         assert Plain().run() == 1
         assert seen.names == ["invoke_agent Base", "invoke_agent Traced"]
 
+    def test_the_bases_alone_is_a_span_of_its_own(self, seen):
+        @traced_agent
+        class Base:
+            def run(self):
+                return 1
+
+        @traced_agent
+        class Derived(Base):
+            def run(self):
+                return super().run() + Base().run()
+
+            def fast(self):
+                return super().run()
+
+        assert Derived().fast() == 1
+        assert seen.names == ["invoke_agent Base"]
+        assert Derived().run() == 2
+        assert seen.names[1:] == ["invoke_agent Base", "invoke_agent Derived"]
+        assert Derived().fast() == 1
+        assert seen.names[3:] == ["invoke_agent Base"]
+
+    def test_a_call_of_another_kind_is_a_span_of_its_own(self, seen):
+        @traced_agent
+        class Base:
+            def run(self):
+                return 1
+
+        @traced_workflow
+        class Flow(Base):
+            def run(self):
+                return super().run()
+
+        @traced_agent
+        class Team(Flow):
+            def run(self):
+                return super().run()
+
+        Flow().run()
+        assert seen.names == ["invoke_agent Base", "invoke_workflow Flow"]
+        Team().run()
+        assert seen.names[2:] == ["invoke_workflow Flow", "invoke_agent Team"]
+
+    def test_a_task_that_the_derived_class_leaves_behind_is_no_part_of_it(self, seen):
+        import asyncio
+
+        @traced_agent
+        class Base:
+            async def run(self):
+                return 1
+
+        @traced_agent
+        class Derived(Base):
+            async def run(self):
+                return asyncio.create_task(super().run())
+
+        async def main():
+            return await (await Derived().run())
+
+        assert asyncio.run(main()) == 1
+        assert seen.names == ["invoke_agent Derived", "invoke_agent Base"]
+
+    def test_classes_that_cannot_be_hashed(self, seen):
+        class Meta(type):
+            __hash__ = None
+
+            def __eq__(cls, other):
+                raise RuntimeError
+
+        @traced_agent
+        class Base:
+            def run(self):
+                return 1
+
+        class Plain(Base, metaclass=Meta):
+            pass
+
+        @traced_agent
+        class Derived(Base, metaclass=Meta):
+            pass
+
+        assert Plain().run() == Derived().run() == 1
+        assert seen.names == ["invoke_agent Base", "invoke_agent Derived"]
+
     def test_two_decorators_on_one_class_are_two_spans(self, seen):
         @traced_workflow
         @traced_agent
