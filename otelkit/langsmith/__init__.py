@@ -12,20 +12,17 @@ A span that is no run itself (HTTP, SQL, plain ones) counts as the run around it
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
-from otelkit.langsmith import _current, _plan
+from otelkit.langsmith import _current, _lost, _plan
 from otelkit.langsmith._runs import Run, run_of
 from otelkit.settings import Settings
 
 __all__ = ["feedback", "problems", "run_id", "run_url"]
-
-_logger = logging.getLogger("otelkit")
 
 
 def run_id(span: Any = None) -> str | None:
@@ -60,7 +57,7 @@ def feedback(key: str, score: float | bool, comment: str | None = None, span: An
     """Sends feedback on a span's run, through the ``langsmith`` client (the extra ``langsmith``).
 
     Returns at once: it is sent in the background. Where nothing is sent to LangSmith, nothing
-    happens; feedback that cannot be delivered is a warning.
+    happens; feedback that cannot be delivered is a warning, one a minute.
 
     Args:
         key: What is judged, such as ``"thumbs"``.
@@ -78,7 +75,7 @@ def feedback(key: str, score: float | bool, comment: str | None = None, span: An
 
         _feedback.give(project, run, key, score, comment)
     elif run is None and not _is_unsampled(found):
-        _logger.warning("otelkit: feedback %r is lost: there is no run in LangSmith here", key)
+        _lost.warn(key, "there is no run in LangSmith here")
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:

@@ -7,12 +7,16 @@ import functools
 import logging
 import os
 import threading
+import time
+import warnings
 from collections import deque
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 
 from opentelemetry import context
 
-from otelkit.langsmith import _current
+from otelkit.export.http_client import shown
+from otelkit.langsmith import _current, _lost
 from otelkit.langsmith._project import Project
 from otelkit.langsmith._runs import Run
 
@@ -22,6 +26,8 @@ _CAPACITY = 1000  # that wait at most
 _QUEUE = 30.0  # seconds that the thread waits for the client's queue
 _TRIES = 3
 _IMPORT = 10.0  # seconds that a fork waits for one
+_THREAD = "otelkit-feedback"
+_REFUSED = (401, 403)
 
 
 class _Feedback(NamedTuple):
@@ -44,17 +50,17 @@ def give(project: Project, run: Run, key: str, score: Any, comment: str | None) 
     global _worker
     with _lock:
         if len(_waiting) >= _CAPACITY:
-            logger.warning("otelkit: feedback %r is lost: %d wait to be sent", key, _CAPACITY)
+            _lost.warn(key, f"{_CAPACITY} wait to be sent")
             return
         _waiting.append(_Feedback(project, run, key, score, comment))
         if _worker is not None:
             return
-        _worker = threading.Thread(target=_work, name="otelkit-feedback", daemon=True)
+        _worker = threading.Thread(target=_work, name=_THREAD, daemon=True)
         try:
             _worker.start()
         except RuntimeError:  # the interpreter ends
             _waiting.clear()
-            logger.warning("otelkit: feedback %r is lost: no thread can be started", key)
+            _lost.warn(key, "no thread can be started")
 
 
 def _work() -> None:
@@ -80,8 +86,9 @@ def _give(feedback: _Feedback) -> Any:
     """Hands it to the client; returns that if it has a queue to be waited for."""
     project, run, key, score, comment = feedback
     try:
+        _import()
+        project_id = _project_id(project)  # first: a key that is refused gets no client
         client = _client(project.endpoint, project.key, project.workspace, os.getpid())
-        project_id, _ = project.id(), client.info  # what has to be asked for is asked for here
         # With a trace id the client queues it, and the run need not have arrived. But the thread
         # behind that queue ends with the main thread; without one it is sent from here.
         queued = threading.main_thread().is_alive()
@@ -96,11 +103,12 @@ def _give(feedback: _Feedback) -> Any:
             stop_after_attempt=_TRIES,
         )
     except ImportError:
-        logger.warning(
-            'otelkit: feedback %r is lost: install "otelkit[langsmith]" to give any', key
-        )
+        _lost.warn(key, 'install "otelkit[langsmith]" to give any')
+    except HTTPError as error:
+        hint = "; is LANGSMITH_API_KEY right?" if error.code in _REFUSED else ""
+        _lost.warn(key, f"{shown(project.endpoint)} answered {error.code} {error.reason}{hint}")
     except Exception as error:
-        logger.warning("otelkit: feedback %r is lost: %s", key, _plain(error))
+        _lost.warn(key, f"{shown(project.endpoint)}: {_plain(error)}")
     else:
         return client if queued else None
     return None
@@ -117,14 +125,51 @@ def _plain(error: Exception) -> str:
     return str(error).partition("\n")[0]  # further lines show parts of the key
 
 
+def _import() -> None:
+    with _importing:
+        import langsmith  # noqa: F401
+
+
 @functools.cache
 def _client(endpoint: str, key: str | None, workspace: str | None, _process: int) -> Any:
     """One client for a process: a forked child has none of its parent's threads."""
-    with _importing:
-        from langsmith import Client
-    client = Client(api_url=endpoint, api_key=key, workspace_id=workspace)
-    atexit.register(_wait)  # again, after the client has: the last one registered goes first
+    from langsmith import Client
+
+    # The client would ask for it, too, in a thread that holds up the end of the process.
+    info = _info(Project(endpoint, None, key, workspace))
+    logging.getLogger("langsmith.client").addFilter(_is_not_ours)
+    warnings.filterwarnings("ignore", "Creating feedback .* without session_id", module=__name__)
+    client = Client(api_url=endpoint, api_key=key, workspace_id=workspace, info=info)
+    atexit.unregister(_wait)
+    atexit.register(_wait)  # after the client has: the last one registered goes first
     return client
+
+
+def _info(project: Project) -> Any:
+    """What LangSmith says of itself; raises where there is none."""
+    for attempt in range(1, _TRIES):
+        try:
+            return project.ask("/info")
+        except HTTPError:
+            raise
+        except OSError:
+            time.sleep(attempt / 2)
+    return project.ask("/info")
+
+
+def _project_id(project: Project) -> str | None:
+    """None where it is not known, without which feedback is taken, too."""
+    try:
+        return project.id()
+    except Exception as error:
+        if isinstance(error, HTTPError) and error.code in _REFUSED:
+            raise
+        return None
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    """What the client logs here is raised as well, and said by this package."""
+    return record.threadName != _THREAD
 
 
 @atexit.register
@@ -132,7 +177,6 @@ def _wait() -> None:
     if (worker := _worker) is not None:
         worker.join(_current.patience)
     if left := len(_waiting):
-        _waiting.clear()
         logger.warning("otelkit: feedback is lost: %d not sent in time", left)
 
 

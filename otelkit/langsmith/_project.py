@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -58,27 +59,38 @@ class Project:
             return
         self._not_before = now + _PAUSE
         try:
-            threading.Thread(target=self.id, name="otelkit-langsmith", daemon=True).start()
+            threading.Thread(target=self._try, name="otelkit-langsmith", daemon=True).start()
         except RuntimeError:
             pass  # the interpreter ends
 
-    def id(self) -> str | None:
-        """The project's id, for which LangSmith may have to be asked; None if it does not tell."""
+    def id(self) -> str:
+        """The project's id, for which LangSmith may have to be asked.
+
+        Raises:
+            Exception: LangSmith does not tell.
+        """
         if self._ids is None:
-            try:
-                self._ids = self._asked()
-            except Exception:
-                return None
+            found = self.ask(f"/sessions?limit=1&name={quote(self.name, safe='')}")
+            self._ids = str(found[0]["tenant_id"]), str(found[0]["id"])
         return self._ids[1]
 
-    def _asked(self) -> tuple[str, str]:
+    def ask(self, path: str) -> Any:
+        """What LangSmith's API answers to a GET.
+
+        Raises:
+            OSError: There is no answer, or no good one.
+            ValueError: It is no JSON.
+        """
         context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
-        url = f"{self.endpoint}/sessions?limit=1&name={quote(self.name, safe='')}"
-        request = urllib.request.Request(url, headers=credentials(self.key, self.workspace))  # noqa: S310
+        headers = credentials(self.key, self.workspace)
+        request = urllib.request.Request(f"{self.endpoint}{path}", headers=headers)  # noqa: S310
         opener = urllib.request.build_opener(_Nowhere)
         with opener.open(request, timeout=_PATIENCE) as answer:
-            found: list[dict[str, Any]] = json.loads(answer.read(_LONGEST))
-        return str(found[0]["tenant_id"]), str(found[0]["id"])
+            return json.loads(answer.read(_LONGEST))
+
+    def _try(self) -> None:
+        with contextlib.suppress(Exception):
+            self.id()
 
 
 class _Nowhere(urllib.request.HTTPRedirectHandler):

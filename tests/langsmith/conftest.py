@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otelkit import context, redaction
 from otelkit.decorators import _call, _content
-from otelkit.langsmith import _current
+from otelkit.langsmith import _current, _lost
 from otelkit.langsmith.connect import connect
 from otelkit.providers import destinations
 from otelkit.providers.processors import SpanQueues
@@ -118,6 +118,7 @@ def connected(
             monkeypatch.delenv(name, raising=False)  # langsmith itself stays out of it
         application = Application(langsmith, jaeger, given)
         made.append(application)
+        monkeypatch.setattr(_lost, "_quiet_until", 0.0)
         monkeypatch.setattr(trace, "_TRACER_PROVIDER", application.provider)
         monkeypatch.setattr(metrics._internal, "_METER_PROVIDER", None)
         monkeypatch.setattr(_call, "state", state := _call._State())

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.error import HTTPError
 
 import pytest
 from opentelemetry import trace
@@ -104,7 +105,8 @@ def test_the_key_goes_nowhere_else(langsmith: StandIn) -> None:
     with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         project = Project(f"http://127.0.0.1:{server.server_port}", None, KEY)
-        assert project.id() is None
+        with pytest.raises(HTTPError):
+            project.id()
     assert langsmith.requests == []
 
 
@@ -160,13 +162,67 @@ def test_feedback_without_a_run_is_a_warning(
     assert "feedback 'thumbs' is lost: there is no run" in caplog.text
 
 
-def test_feedback_that_is_refused_is_a_warning(
-    connected: Connect, caplog: pytest.LogCaptureFixture
-) -> None:
-    connected(LANGSMITH_API_KEY="lsv2_wrong")
-    with otelkit.traced_workflow("outer"):
-        otelkit.langsmith.feedback("thumbs", 1)
-    until(lambda: "feedback 'thumbs' is lost" in caplog.text)
+def test_feedback_that_is_refused_is_one_warning(langsmith: StandIn) -> None:
+    done = python(
+        """
+        import otelkit
+        otelkit.setup("app", instrument="none", log_format="off")
+        for _ in range(3):
+            with otelkit.traced_workflow("outer"):
+                otelkit.langsmith.feedback("thumbs", 1)
+        """,
+        environ=langsmith.environment(
+            **ALONE, LANGSMITH_API_KEY="lsv2_wrong", OTELKIT_SHUTDOWN_TIMEOUT="30"
+        ),
+    )
+    said = [line for line in done.stderr.splitlines() if "not delivered" not in line]
+    (feedback,) = [line for line in said if "for traces" not in line]
+    assert "feedback 'thumbs' is lost: http://127.0.0.1" in feedback
+    assert "answered 403 Forbidden; is LANGSMITH_API_KEY right?" in feedback
+
+
+def test_feedback_on_a_project_to_come_is_no_warning(langsmith: StandIn) -> None:
+    langsmith.has_project = False
+    done = python(
+        """
+        import otelkit
+        otelkit.setup("app", instrument="none", log_format="off")
+        with otelkit.traced_workflow("outer"):
+            otelkit.langsmith.feedback("thumbs", 1)
+        """,
+        environ=langsmith.environment(**ALONE, OTELKIT_SHUTDOWN_TIMEOUT="30"),
+    )
+    assert [one["key"] for one in langsmith.feedback] == ["thumbs"]
+    assert "session_id" not in done.stderr
+
+
+def test_an_end_is_held_up_once_by_feedback_that_cannot_be_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = python(
+            """
+            import atexit, os, threading, time, otelkit
+            from otelkit.langsmith import _feedback
+            _feedback._info = lambda _: {}
+            began = []
+            atexit.register(lambda: print(time.monotonic() - began[0]))
+            otelkit.setup("app", instrument="none", log_format="off")
+            with otelkit.traced_workflow("outer"):
+                otelkit.langsmith.feedback("thumbs", 1)
+            while not _feedback._client.cache_info().currsize:
+                time.sleep(0.01)
+            otelkit.shutdown(0)
+            began.append(time.monotonic())
+            """,
+            environ={
+                **ALONE,
+                "LANGSMITH_TRACING": "true",
+                "LANGSMITH_API_KEY": KEY,
+                "LANGSMITH_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}",
+                "OTELKIT_SHUTDOWN_TIMEOUT": "1",
+            },
+        )
+    assert float(done.stdout) < 20  # seconds, and not as many as the client would wait
+    assert done.stderr.count("feedback is lost: 1 not sent in time") == 1
 
 
 def test_feedback_on_a_trace_that_is_not_sampled_is_no_warning(
@@ -192,7 +248,7 @@ def test_feedback_that_cannot_be_sent_does_not_pile_up(
             otelkit.langsmith.feedback("thumbs", 1)
     threads = [one.name for one in threading.enumerate()]
     assert threads.count("otelkit-feedback") == 1
-    assert caplog.text.count("feedback 'thumbs' is lost: 5 wait") == 2
+    assert caplog.text.count("feedback 'thumbs' is lost: 5 wait") == 1
     go_on.set()
     until(lambda: _feedback._worker is None)
     assert client.create_feedback.call_count == 5
@@ -284,10 +340,12 @@ def test_all_but_feedback_works_without_the_package(langsmith: StandIn) -> None:
         with otelkit.setup("app", instrument="none", log_format="json"):
             with otelkit.traced_workflow("outer"):
                 otelkit.langsmith.feedback("thumbs", 1)
+                otelkit.langsmith.feedback("stars", 1)
         """,
         environ=langsmith.environment(**ALONE, LANGSMITH_TRACING_SAMPLING_RATE="0.999999"),
     )
     # As JSON, or by itself where telemetry has ended before.
     said = done.stderr.replace("\\", "")
     assert "feedback 'thumbs' is lost: install \"otelkit[langsmith]\"" in said
+    assert said.count("is lost") == 1
     assert [run.name for run in langsmith.runs(1)] == ["outer"]
