@@ -267,6 +267,13 @@ def test_a_price_of_ones_own_goes_before_everything(clock: Any) -> None:
     )
 
 
+def test_adding_floats_does_not_show() -> None:
+    pricing.set_price("me", "m", input=0.3, output=0.7)
+    used = [Usage(read, said) for read in range(1, 2000, 37) for said in range(1, 500, 13)]
+    costs = [pricing.cost("me", "m", usage) for usage in used]
+    assert all(cost is not None and len(str(cost.amount)) < 13 for cost in costs)
+
+
 def test_cached_tokens_cost_as_input_where_no_price_of_their_own_is_set() -> None:
     pricing.set_price("me", "m", input=2, output=0)
     cost = pricing.cost("me", "m", Usage(1_000_000, 5, 300_000, 200_000))

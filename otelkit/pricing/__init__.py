@@ -30,6 +30,7 @@ __all__ = ["Cost", "cost", "load", "preload", "set_price"]
 
 _log = logging.getLogger("otelkit")
 
+_DECIMALS = 15  # of a USD: far less than a token costs, more than the noise of adding floats
 _MAX_WARNINGS = 1000  # model names come out of responses; nobody vouches for how many there are
 
 _overrides: dict[tuple[str | None, str], Bands] = {}
@@ -100,7 +101,8 @@ def _cost(
         return None
     rates = in_band(bands, usage.input_tokens)
     input_cost, output_cost = usd(rates, usage)
-    return Cost(input_cost + output_cost + rates.request, "local", input_cost, output_cost)
+    amount = round(input_cost + output_cost + rates.request, _DECIMALS)
+    return Cost(amount, "local", input_cost, output_cost)
 
 
 def set_price(
