@@ -151,6 +151,28 @@ def test_the_console_is_ours_where_loguru_has_none(
     assert (line["message"], line["context"]) == ("hello", {"order": 7})
 
 
+DEFAULT_SINK = """
+from loguru import logger
+from otelkit import logs
+from otelkit.settings import Settings
+
+logs.install(Settings.from_env({}, log_format="json"), None)
+logger.info("first, token=abc123secret")
+logger.remove()
+logger.info("second, token=abc123secret")
+"""
+
+
+def test_loguru_s_default_sink_stays_until_the_application_removes_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DEFAULT_SINK],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    first, second = done.stderr.splitlines()
+    assert first.endswith(" - first, token=abc123secret")
+    assert json.loads(second)["message"] == "second, token=[redacted]"
+
+
 def test_the_file_has_records_of_both_libraries(
     exported: Exported, sink: list[str], tmp_path: Path, logger: logging.Logger
 ) -> None:
