@@ -1,5 +1,6 @@
 """A service with every kind of health check.
 
+    pip install "./otelkit[demo]"
     uvicorn examples.health:app
     curl -s localhost:8000/health/detailed
 
