@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+_NAMED_AT_MOST = 40  # characters of a part that is wrong
+_TOLD_AT_MOST = 3  # parts that are wrong; a warning stays one line
 NOWHERE = "nowhere"  # in place of an address that cannot be used
 
 
@@ -246,8 +248,19 @@ def log_level(value: Any) -> str:
 
 
 def log_levels(value: Any) -> dict[str, str]:
-    """``logger=LEVEL`` pairs."""
-    return {name: log_level(level) for name, level in pairs(value).items()}
+    """``logger=LEVEL`` pairs; of a text, those that are none are named and left out."""
+    if isinstance(value, Mapping):
+        return {name: log_level(level) for name, level in pairs(value).items()}
+    levels: dict[str, str] = {}
+    wrong = []
+    for part in names(value):
+        try:
+            levels.update((name, log_level(level)) for name, level in pairs([part]).items())
+        except ValueError as error:
+            wrong.append(f"{part[:_NAMED_AT_MOST]!r}: {error}")
+    if wrong:
+        raise Repaired(levels, "; ".join(wrong[:_TOLD_AT_MOST]))
+    return levels
 
 
 def capture_mode(value: Any) -> str:

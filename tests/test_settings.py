@@ -36,6 +36,11 @@ BAD = [
     ({"OTEL_TRACES_SAMPLER_ARG": "1.5"}, "sampler_arg", 1.0, "from 0 to 1"),
     ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-3"}, "attribute_count_limit", 128, "whole number"),
     ({"OTELKIT_LOG_LEVEL": "LOUD"}, "log_level", "INFO", "DEBUG"),
+    (
+        {"OTELKIT_LOG_LEVELS": "a=LOUD,b,c=debug"}, "log_levels", {"c": "DEBUG"},
+        "'a=LOUD': expected one of DEBUG, INFO, WARNING, ERROR, CRITICAL; "
+        "'b': expected key=value pairs, separated by commas; using c=DEBUG instead",
+    ),
     ({"OTELKIT_SHUTDOWN_TIMEOUT": "soon"}, "shutdown_timeout", 3.0, "a number above 0"),
     ({"OTELKIT_CAPTURE": "everything"}, "capture", "metadata", "redacted"),
 ]  # fmt: skip

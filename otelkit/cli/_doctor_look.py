@@ -49,7 +49,7 @@ class Destination(NamedTuple):
     signal: str
     name: str
     endpoint: str
-    reached: bool
+    accepts: bool
     answer: str
 
 
@@ -70,7 +70,7 @@ class Diagnosis:
     @property
     def is_fine(self) -> bool:
         """Whether there is nothing to mend."""
-        return not self.problems and all(one.reached for one in self.destinations)
+        return not self.problems and all(one.accepts for one in self.destinations)
 
 
 def look() -> Diagnosis:
@@ -155,7 +155,10 @@ def _answer(exporter: Exporter, name: str) -> tuple[bool, str]:
     if answer.error.startswith("answered 400"):
         return True, "there, but takes no empty request"
     hint = next((kind for text, kind in _HINTS.items() if answer.error.startswith(text)), None)
-    return False, f"{answer.error}; is {_VARIABLES[name][hint]} right?" if hint else answer.error
+    if hint is None:
+        return False, answer.error
+    refused = "refused the key: " if hint == "key" else ""
+    return False, f"{refused}{answer.error}; is {_VARIABLES[name][hint]} right?"
 
 
 def _langsmith(settings: Settings) -> str:

@@ -51,8 +51,9 @@ def _lines(found: Diagnosis) -> Iterator[str]:
         yield f"  {name} = {shown(value)} ({one.source})"
     yield ""
     yield from (f"✗ {problem}" for problem in found.problems)
-    unreached = sum(not one.reached for one in found.destinations)
-    yield f"{len(found.problems)} to mend, {unreached} destinations not reached"
+    unfit = sum(not one.accepts for one in found.destinations)
+    settings = len(found.problems)
+    yield f"{settings + unfit} to mend: {settings} in the settings, {unfit} with destinations"
 
 
 def _doings(found: Diagnosis) -> Iterator[str]:
@@ -62,6 +63,6 @@ def _doings(found: Diagnosis) -> Iterator[str]:
     yield "setup() would send" if found.destinations else "setup() would send nothing"
     for one in found.destinations:
         answer = f": {one.answer}" if one.answer else ""
-        yield f"  {_MARKS[one.reached]} {one.signal:8} {one.name:10} {one.endpoint}{answer}"
+        yield f"  {_MARKS[one.accepts]} {one.signal:8} {one.name:10} {one.endpoint}{answer}"
     yield f"LangSmith: {found.langsmith}"
     yield f"Instrumented once imported: {', '.join(found.instrumented) or 'nothing'}"

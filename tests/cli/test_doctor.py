@@ -74,7 +74,7 @@ def test_all_is_well() -> None:
         assert f"✓ {signal:8} otlp       {viewer.url}/v1/{signal}\n" in done.stdout
     assert "service_name = shop (OTEL_SERVICE_NAME)" in done.stdout
     assert "threading" in done.stdout
-    assert done.stdout.endswith("0 to mend, 0 destinations not reached\n")
+    assert done.stdout.endswith("0 to mend: 0 in the settings, 0 with destinations\n")
 
 
 def test_a_bad_variable_is_named_with_what_is_used_instead() -> None:
@@ -89,7 +89,7 @@ def test_a_bad_variable_is_named_with_what_is_used_instead() -> None:
     assert found["settings"]["span_queue_size"] == {"value": 2048, "source": "default"}
     text = otelkit("doctor", **NOTHING, **bad).stdout
     assert all(f"✗ {problem}\n" in text for problem in found["problems"])
-    assert "2 to mend" in text
+    assert "2 to mend: 2 in the settings, 0 with destinations" in text
 
 
 def test_every_setting_says_where_it_is_from() -> None:
@@ -147,16 +147,24 @@ def answers(*statuses: int, status: int) -> list[str]:
         }
         found = diagnosis(status=status, **environ)["destinations"]
     assert [one["endpoint"] for one in found] == urls
-    assert {one["reached"] for one in found} == {status == 0}
+    assert {one["accepts"] for one in found} == {status == 0}
     return [one["answer"] for one in found]
 
 
 def test_destinations_that_refuse() -> None:
     assert answers(401, 404, 503, status=1) == [
-        "answered 401 Unauthorized; is OTEL_EXPORTER_OTLP_HEADERS right?",
+        "refused the key: answered 401 Unauthorized; is OTEL_EXPORTER_OTLP_HEADERS right?",
         "answered 404 Not Found; is OTEL_EXPORTER_OTLP_ENDPOINT right?",
         "answered 503 Service Unavailable",
     ]
+
+
+def test_destinations_that_refuse_are_counted_among_what_is_to_mend() -> None:
+    with answering(401) as url:
+        environ = {**TRACES_ONLY, "OTEL_EXPORTER_OTLP_ENDPOINT": url}
+        done = otelkit("doctor", OTELKIT_CAPTUR="full", **environ)
+    assert done.returncode == 1
+    assert done.stdout.endswith("2 to mend: 1 in the settings, 1 with destinations\n")
 
 
 def test_one_that_takes_no_empty_request_is_there() -> None:
@@ -201,7 +209,7 @@ def test_langsmith_is_reached() -> None:
         found = diagnosis(status=0, **NOTHING, **stand_in.environment())
         assert stand_in.taken == []
     (one,) = found["destinations"]
-    assert (one["name"], one["reached"]) == ("langsmith", True)
+    assert (one["name"], one["accepts"]) == ("langsmith", True)
     assert found["langsmith"].startswith("project 'tests'; ")
     assert "OTELKIT_CAPTURE=redacted shows them" in found["langsmith"]
 
