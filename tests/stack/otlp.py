@@ -10,9 +10,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Gauge,
+    Metric,
+    NumberDataPoint,
+)
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -87,6 +95,20 @@ def logs(records: Iterable[LogRecord], resource: Mapping[str, Any] = RESOURCE) -
     request = ExportLogsServiceRequest()
     group = request.resource_logs.add(resource=Resource(attributes=attributes(resource)))
     group.scope_logs.add().log_records.extend(records)
+    return request.SerializeToString()
+
+
+def gauge(name: str, **has: Any) -> Metric:
+    point = NumberDataPoint(
+        time_unix_nano=time.time_ns(), as_double=1.0, attributes=attributes(has)
+    )
+    return Metric(name=name, gauge=Gauge(data_points=[point]))
+
+
+def metrics(of: Iterable[Metric], resource: Mapping[str, Any] = RESOURCE) -> bytes:
+    request = ExportMetricsServiceRequest()
+    group = request.resource_metrics.add(resource=Resource(attributes=attributes(resource)))
+    group.scope_metrics.add().metrics.extend(of)
     return request.SerializeToString()
 
 

@@ -71,3 +71,20 @@ def test_secrets_are_hidden_in_spans_and_lines_and_nothing_else_is(
     assert {name: shown[name] for name in OPEN} == OPEN
     assert not {value for value in line.values() if "hush" in value or value in VALUES}
     assert line["gen_ai_usage_input_tokens"] == "1200"
+
+
+def test_secrets_are_hidden_in_labels_and_nothing_else_is(otelcol: str, tmp_path: Path) -> None:
+    secret = dict.fromkeys(KEYS, "hush") | {f"value.{n}": v for n, v in enumerate(VALUES)}
+    of_service = {**otlp.RESOURCE, "db.password": "hush", "db.url": VALUES[0], "team": "till"}
+    with Collector(otelcol, tmp_path) as collector:
+        body = otlp.metrics([otlp.gauge("depth", **secret, **OPEN)], of_service)
+        assert otlp.send(collector.http, "metrics", body) == 200
+        page = until(lambda: (p := collector.page()).get("depth") and p, 60, "it is on the page")
+    [(labels, value)] = page["depth"]
+    [(service, _)] = page["target_info"]
+
+    assert value == 1.0
+    shown = [*labels.values(), *service.values()]
+    assert [one for one in shown if "hush" in one or one in VALUES] == []
+    assert {name: labels[name.replace(".", "_")] for name in OPEN} == OPEN
+    assert (service["job"], service["team"]) == ("shop", "till")
