@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,9 +19,11 @@ from otelkit.decorators._llm_reply import (
     Counted,
     added,
     attributes,
-    beyond,
+    by_id,
     merged,
     stated,
+    uncounted,
+    with_result,
 )
 from otelkit.decorators._recorded import Recorded, is_stream
 from otelkit.usage import Reply, Stream
@@ -46,10 +49,13 @@ class LlmCall(Call):
         "_inside",
         "_model",
         "_recorded",
+        "_replies",
         "_reply",
         "_response",
+        "_returned",
         "_shared",
         "_stream",
+        "_yielded",
     )
 
     operation: LlmOperation
@@ -64,10 +70,14 @@ class LlmCall(Call):
         model: str | None,
     ) -> None:
         self._model = model
-        self._reply: Reply | None = None
+        # Added up only at the end: threads may record at the same time. None after that.
+        self._replies: list[Reply] | None = []
+        self._returned: Reply | None = None
+        self._reply = NOTHING  # all together, at the end
         self._response: Any = None
         self._cost: pricing.Cost | None = None
-        self._stream: Stream | None = None
+        self._stream: Stream | None = None  # the first one recorded
+        self._yielded: Stream | None = None
         self._recorded: list[Recorded] = []
         self._first_chunk: float | None = None
         self._inside: list[Counted] = []  # by LLM spans inside
@@ -119,9 +129,11 @@ class LlmCall(Call):
 
     def chunk(self, value: Any) -> None:
         """See one chunk of the response, which is streamed."""
-        if self._stream is None:
-            self._stream = self._collector()
-        self.see(self._stream, value)
+        if self._recorded and any(recorded.is_open for recorded in self._recorded):
+            return  # it comes from there, and was seen
+        if self._yielded is None:
+            self._yielded = self._collector()
+        self.see(self._yielded, value)
 
     def see(self, stream: Stream, value: Any) -> None:
         """See one chunk of a stream of this call."""
@@ -144,10 +156,10 @@ class LlmCall(Call):
         """Finish with ``result``; a stream is handed on, and finishes the call when it ends."""
         if not self._finished and result is not None:
             try:
-                if self._reply is None and (reply := usage.read(result)) is not None:
+                self._returned = usage.read(result)
+                if self._returned is not None:
                     self._response = result
-                    self.add(reply)
-                elif self._reply is None and self._stream is None and is_stream(result):
+                elif self._yielded is None and is_stream(result):
                     from otelkit.decorators._stream import traced_stream
 
                     stream = traced_stream(result, self)
@@ -159,14 +171,18 @@ class LlmCall(Call):
 
     def add(self, reply: Reply | None) -> None:
         """Take over what one of the call's responses says."""
-        if reply is not None:
-            self._reply = reply if self._reply is None else added(self._reply, reply)
+        replies = self._replies
+        if reply is not None and replies is not None:
+            replies.append(reply)
 
     def _write_output(self, result: Any) -> None:
         if self.capture not in _CONTENT:
             super()._write_output(result)
             return
-        said: Any = self._stream.messages() if self._stream is not None else None
+        said: Any = None
+        for stream in (self._stream, self._yielded):
+            if said is None and stream is not None:
+                said = stream.messages()
         if said is None:
             said = usage.messages(self._response)
         if said is None and isinstance(result, str):
@@ -185,30 +201,37 @@ class LlmCall(Call):
                 call._inside.append(counted)
             call = call._around.llm
 
-    def _known(self) -> Reply:
-        """What all sources together say; an instrumented client saw every response."""
-        own = self._reply
-        if own is None and self._stream is not None:
-            own = self._stream.reply()
+    def _known(self) -> dict[str | None, Reply]:
+        """What all sources together say, by response; an instrumented client saw every one."""
+        replies = list(self._replies or ())
+        yielded = self._yielded.reply() if self._yielded is not None else None
+        for result in (yielded, self._returned):
+            if result is not None:
+                replies = with_result(replies, result)
+        known = by_id(replies)
         shared = _genai.reply(self._shared)
-        if own is None or shared is None:
-            return own or shared or NOTHING
-        return merged(own, shared)._replace(usage=shared.usage)
+        if shared is None:
+            return known
+        reply = merged(functools.reduce(added, known.values(), NOTHING), shared)
+        return {reply.id: reply._replace(usage=shared.usage)}
 
     def _settle(self) -> None:
         """Decide what the call used and cost, and write it on the span."""
         for recorded in self._recorded:
             recorded.succeed()
-        if self._stream is not None and self.span.is_recording():
+        streamed = self._stream is not None or self._yielded is not None
+        if streamed and self.span.is_recording():
             self._write_output(None)
-        reply = self._known()
+        known = self._known()
         if self._first_chunk is None and self._shared is not None:
             self._first_chunk = _genai.time_to_first_chunk(self._shared)
         if self._inside:
-            reply = reply._replace(usage=beyond(reply, self._inside))
-        if reply.usage is not None and self._around.llm is not None:
-            self._around.llm.count_inside((reply.id, reply.usage))
-        self._reply = reply
+            known = uncounted(known, self._inside)
+        if self._around.llm is not None:
+            for one in known.values():
+                if one.usage is not None:
+                    self._around.llm.count_inside((one.id, one.usage))
+        self._reply = reply = functools.reduce(added, known.values()) if known else NOTHING
         self._cost = self._price(reply)
         if self.span.is_recording():
             found = attributes(reply, self._cost)
@@ -234,7 +257,7 @@ class LlmCall(Call):
     def _measure(
         self, to: instruments.Instruments, seconds: float, outcome: str, error_type: str | None
     ) -> None:
-        reply = self._reply or NOTHING
+        reply = self._reply
         series = self.operation.series(self._around, self._model, reply, outcome, error_type)
         record(to.operation_duration, seconds, series.call, self.context)
         if self._first_chunk is not None:
@@ -247,7 +270,7 @@ class LlmCall(Call):
 
     def _finish(self, outcome: str, error_type: str | None = None) -> None:
         super()._finish(outcome, error_type)
-        self._response = self._stream = None
+        self._response = self._returned = self._stream = self._yielded = self._replies = None
         self._recorded, self._inside = [], []
         # The context knows this call as its scope's: kept, only the garbage collector would end it.
         self.context = NO_CONTEXT

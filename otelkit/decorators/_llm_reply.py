@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from opentelemetry.util.types import AttributeValue
@@ -59,11 +59,41 @@ def merged(first: Reply, second: Reply) -> Reply:
     )
 
 
+def by_id(replies: Iterable[Reply]) -> dict[str | None, Reply]:
+    """Replies by the ids of their responses, the latest last: a response counts once.
+
+    Those without an id are taken for different ones, and add up under None.
+    """
+    found: dict[str | None, Reply] = {}
+    for reply in replies:
+        known = found.pop(reply.id, None)
+        if known is None:
+            found[reply.id] = reply
+        elif reply.id is None:
+            found[None] = added(known, reply)
+        else:
+            found[reply.id] = merged(reply, known)
+    return found
+
+
 def added(known: Reply, reply: Reply) -> Reply:
-    """Both replies' usage together under the later one's name; the same response counts once."""
-    if reply.id is not None and reply.id == known.id:
-        return reply
+    """Both replies' usage together under the later one's name."""
     return merged(reply, known)._replace(usage=_sum(known.usage, reply.usage))
+
+
+def with_result(replies: list[Reply], result: Reply) -> list[Reply]:
+    """Recorded replies and that of what the function itself returned or yielded.
+
+    It may be one of the recorded: where ids cannot tell, it is, and its tokens count once.
+    """
+    counted = [reply.id for reply in replies if _has_tokens(reply.usage)]
+    if counted and (result.id is None or (None in counted and result.id not in counted)):
+        result = result._replace(usage=None)
+    return [*replies, result]
+
+
+def _has_tokens(used: Usage | None) -> bool:
+    return used is not None and any(getattr(used, name) for name in _COUNTS)
 
 
 def _sum(first: Usage | None, second: Usage | None) -> Usage | None:
@@ -75,19 +105,38 @@ def _sum(first: Usage | None, second: Usage | None) -> Usage | None:
 
 
 def beyond(reply: Reply, inside: Iterable[Counted]) -> Usage | None:
-    """What of a reply's usage the LLM spans inside its call have not counted already.
+    """What of a reply's usage the LLM spans inside its call have not counted already."""
+    return uncounted({reply.id: reply}, inside).get(reply.id, NOTHING).usage
+
+
+def uncounted(
+    replies: Mapping[str | None, Reply], inside: Iterable[Counted]
+) -> dict[str | None, Reply]:
+    """The replies with only the usage that the LLM spans inside their call have not counted.
 
     Several libraries may trace one request, each with a span. Ids of responses tell whether it is
     the same one; where one of the two has none, it is taken for the same.
     """
-    used = reply.usage
+    left = dict(replies)
+    others = []
     for counted_id, counted in inside:
-        if used is None or (reply.id is not None and counted_id == reply.id):
-            return None
-        if reply.id is None or counted_id is None:
-            left = [max(0, getattr(used, name) - getattr(counted, name)) for name in _COUNTS]
-            used = Usage(**dict(zip(_COUNTS, left, strict=True))) if any(left) else None
-    return used
+        if counted_id is not None and counted_id in left:
+            left[counted_id] = left[counted_id]._replace(usage=None)
+        else:
+            others.append((counted_id, counted))
+    for counted_id, counted in others:
+        to_take = counted
+        for reply in list(left.values()):
+            if reply.usage is not None and (reply.id is None or counted_id is None):
+                rest, to_take = _minus(reply.usage, to_take), _minus(to_take, reply.usage)
+                left[reply.id] = reply._replace(usage=rest if _has_tokens(rest) else None)
+    if any(_has_tokens(reply.usage) for reply in left.values()):
+        return left
+    return {id: reply._replace(usage=None) for id, reply in left.items()}
+
+
+def _minus(first: Usage, second: Usage) -> Usage:
+    return Usage(**{name: max(0, getattr(first, name) - getattr(second, name)) for name in _COUNTS})
 
 
 def attributes(reply: Reply, cost: Cost | None) -> dict[str, AttributeValue]:

@@ -32,6 +32,11 @@ class Recorded:
         """Where a manager sends its request: in the call, so where it is."""
         return otel_context.get_current()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its end is still to come."""
+        return self._stream is not None
+
     def chunk(self, value: object) -> None:
         """See one chunk."""
         if self._stream is not None:

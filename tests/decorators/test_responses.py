@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
+import threading
 
 import pytest
 
-from otelkit import traced_llm
+from otelkit import record_usage, traced_llm
 
 
 def response(id, input_tokens):
@@ -66,3 +69,140 @@ def test_a_stream_for_both_kinds_of_readers(seen, way):
     attributes = seen.attributes("chat m")
     assert attributes["gen_ai.usage.input_tokens"] == 10
     assert "otelkit.stopped_early" not in attributes
+
+
+def input_tokens(seen, name="chat m"):
+    return seen.attributes(name).get("gen_ai.usage.input_tokens")
+
+
+@pytest.mark.parametrize(("ids", "total"), [("ABB", 30), ("ABA", 30), ("AAB", 30), ("BAAB", 30)])
+def test_each_response_counts_once_in_whatever_order(seen, ids, total):
+    with traced_llm(model="m") as call:
+        for id in ids:
+            call.record(response(id, {"A": 10, "B": 20}[id]))
+    assert input_tokens(seen) == total
+    assert seen.attributes("chat m")["gen_ai.response.id"] == ids[-1]
+
+
+def test_responses_without_ids_add_up(seen):
+    with traced_llm(model="m") as call:
+        for _ in range(3):
+            call.record(response(None, 10))
+        call.record(response("A", 10))
+        call.record_usage(input_tokens=2)
+    assert input_tokens(seen) == 42
+
+
+def test_a_watched_stream_and_its_whole_response_count_once(seen):
+    with traced_llm(model="m") as call:
+        call.record(response("A", 10))
+        list(call.record(streamed("B", 20)))
+        call.record(response("B", 20))
+    assert input_tokens(seen) == 30
+
+
+@pytest.mark.parametrize(
+    ("recorded", "returned", "total"),
+    [
+        (None, "A", 10),
+        ({"cost": 0.5}, "A", 10),
+        ({"input_tokens": 10}, "A", 10),  # the same, as far as anybody can tell
+        (response("A", 10), "A", 10),
+        (response(None, 10), None, 10),
+        (response("B", 20), "A", 30),
+    ],
+)
+@pytest.mark.parametrize("way", ["returned", "yielded", "streamed"])
+def test_what_is_recorded_and_what_is_the_result(seen, recorded, returned, total, way):
+    def record():
+        if recorded and "id" not in recorded:
+            record_usage(**recorded)
+        else:
+            record_usage(recorded)
+
+    @traced_llm(model="m")
+    def ask():
+        record()
+        return response(returned, 10) if way == "returned" else streamed(returned, 10)
+
+    @traced_llm(model="m")
+    def generate():
+        record()
+        yield from streamed(returned, 10)
+
+    if way == "returned":
+        ask()
+    else:
+        assert len(list(generate() if way == "yielded" else ask())) == 3
+    attributes = seen.attributes("chat m")
+    assert attributes["gen_ai.usage.input_tokens"] == total
+    assert attributes["gen_ai.response.model"] == "m"
+    assert attributes.get("gen_ai.response.id") == returned
+    if recorded == {"cost": 0.5}:
+        assert attributes["gen_ai.usage.cost.amount"] == 0.5
+
+
+@pytest.mark.parametrize("way", ["yielded", "returned", "collected first"])
+def test_a_recorded_stream_that_is_the_result_too(seen, capturing, way):
+    capturing("full")
+
+    @traced_llm(model="m")
+    def generate():
+        stream = record_usage(streamed(None, 10))
+        yield from (stream if way == "yielded" else list(stream))
+
+    @traced_llm(model="m")
+    def ask():
+        return record_usage(streamed(None, 10))
+
+    assert len(list(ask() if way == "returned" else generate())) == 3
+    (answer,) = json.loads(seen.attributes("chat m")["gen_ai.output.messages"])
+    assert answer["parts"] == [{"type": "text", "content": "Hello"}]
+    assert input_tokens(seen) == 10
+
+
+@pytest.mark.parametrize(
+    ("inside", "left"),
+    [("A", 20), ("B", 10), ("AB", None), ("C", 30), ("", 20)],
+)
+def test_what_a_call_inside_has_counted_is_not_counted_around_it(seen, inside, left):
+    with traced_llm(model="m") as call:
+        with traced_llm(model="inner") as inner:
+            for id in inside:
+                inner.record(response(id, {"A": 10, "B": 20, "C": 40}[id]))
+            if not inside:
+                inner.record_usage(input_tokens=10, output_tokens=1)
+        call.record(response("A", 10))
+        call.record(response("B", 20))
+    assert input_tokens(seen) == left
+
+
+def test_a_count_without_an_id_is_taken_off_once(seen):
+    with traced_llm(model="m") as call:
+        with traced_llm(model="inner"):
+            record_usage(input_tokens=15)
+        call.record(response("A", 10))
+        call.record(response("B", 20))
+    assert input_tokens(seen) == 15
+
+
+def test_threads_that_record_at_the_same_time(seen):
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with traced_llm(model="m") as call:
+
+            def work():
+                for _ in range(250):
+                    call.record_usage(input_tokens=1)
+
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert input_tokens(seen) == 1000
+    call.record_usage(input_tokens=1)
+    assert call._replies is None  # what comes after the end is not kept for ever
