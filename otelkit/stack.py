@@ -133,7 +133,8 @@ def check(folder: Path) -> list[Finding]:
         folder: Of ``docker-compose.yml`` and ``collector/``.
 
     Returns:
-        A finding for each thing that can be looked at; ``unchecked`` where its program is missing.
+        A finding for each part of the stack; ``unchecked`` where the program that would look at it
+        is missing, or none can before it runs.
 
     Raises:
         OtelkitError: The folder holds no stack.
@@ -147,6 +148,7 @@ def check(folder: Path) -> list[Finding]:
         *_check_alertmanager(collector / "alertmanager"),
         *_check_dashboards(collector / "grafana" / "dashboards"),
         *_check_compose(folder),
+        *_unseen(),
     ]
 
 
@@ -236,6 +238,13 @@ def _check_compose(folder: Path) -> Iterator[Finding]:
     else:
         path = str(folder / "docker-compose.yml")
         yield _run(what, [docker, "compose", "--file", path, "config", "--quiet"])
+
+
+def _unseen() -> Iterator[Finding]:
+    """What only its own program reads, when it starts."""
+    for file in ("loki/loki.yaml", "jaeger/jaeger.yaml", "grafana/provisioning"):
+        service, _, name = file.partition("/")
+        yield Finding(f"{service}: {name}", "unchecked", f"see docker compose logs {service}")
 
 
 def _run(what: str, command: Sequence[str], **environment: str) -> Finding:

@@ -178,6 +178,17 @@ def test_a_check_without_programs_says_what_each_needs(
 
 
 @pytest.mark.usefixtures("bare")
+def test_a_check_names_every_part_of_the_stack() -> None:
+    findings = stack.check(ROOT)
+
+    parts = {path.name for path in (ROOT / "collector").iterdir() if path.is_dir()}
+    looked_at = {finding.what.partition(":")[0] for finding in findings}
+    assert parts - {"overlays", "scale"} <= looked_at  # these are the collector's
+    unseen = {"loki: loki.yaml", "jaeger: jaeger.yaml", "grafana: provisioning"}
+    assert unseen <= {finding.what for finding in findings if finding.state == "unchecked"}
+
+
+@pytest.mark.usefixtures("bare")
 def test_a_check_finds_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
