@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from otelkit._parse import Repaired
 from otelkit.errors import ConfigError
+from otelkit.redaction import REDACTED, is_sensitive, scrub
 
 STACK_VARIABLES = ("OTELKIT_BIND", "OTELKIT_OTELCOL")  # read by the shipped stack only
 _SHOWN_AT_MOST = 80
@@ -48,9 +48,27 @@ def variable_of(row: dataclasses.Field[Any], environ: Mapping[str, str]) -> str 
     return next(found, None)
 
 
-def _without_password(text: str) -> str:
-    """``text`` without the credentials of the addresses in it."""
-    return re.sub(r"(//|=')[^/\s']*@", r"\1", text)
+def without_secrets(values: Mapping[str, Any]) -> dict[str, str]:
+    """``values`` as people may read them."""
+    return {
+        key: REDACTED if is_sensitive(key) else harmless(str(value))
+        for key, value in values.items()
+    }
+
+
+def harmless(text: str) -> str:
+    """``text`` without secrets, and without the credentials of the address in it."""
+    before, _, host = text.rpartition("@")  # the last: a password may have one, too
+    kept, slashes, _ = before.partition("//")
+    if not slashes:
+        kept, slashes, _ = before.rpartition(" ")
+    return scrub(f"{kept}{slashes}{host}")
+
+
+def _quoted(given: object) -> str:
+    if isinstance(given, str):
+        return repr(harmless(given)[:_SHOWN_AT_MOST])
+    return harmless(repr(given))[:_SHOWN_AT_MOST]
 
 
 def default(row: dataclasses.Field[Any]) -> Any:
@@ -78,9 +96,9 @@ def _given(
         why = str(repaired)
     except ValueError as error:
         result, used, why = {}, default(row), str(error)
-    text = f"={environ[variable][:_SHOWN_AT_MOST]!r}" if not row.metadata["secret"] else ""
+    text = f"={_quoted(environ[variable])}" if not row.metadata["secret"] else ""
     using = f"{used * 1000:.0f} ms" if used and row.metadata["milliseconds"] else shown(used)
-    problems.append(_without_password(f"{variable}{text}: {why}; using {using} instead"))
+    problems.append(f"{variable}{text}: {harmless(why)}; using {harmless(using)} instead")
     return result
 
 
@@ -96,8 +114,8 @@ def _checked(rows: list[dataclasses.Field[Any]], overrides: Mapping[str, Any]) -
         try:
             values[name] = row.metadata["parse"](given)
         except ValueError as error:
-            shown = "" if row.metadata["secret"] else f"={given!r:.{_SHOWN_AT_MOST}}"
-            raise ConfigError(f"{name}{shown}: {error}") from None
+            text = "" if row.metadata["secret"] else f"={_quoted(given)}"
+            raise ConfigError(f"{name}{text}: {harmless(str(error))}") from None
     return values
 
 
@@ -135,5 +153,5 @@ def shown(value: Any) -> str:
     if value is None or value == {}:
         return "the default"
     if isinstance(value, dict):
-        return ",".join(f"{key}={item}" for key, item in value.items())
+        return ",".join(f"{key}={item}" for key, item in without_secrets(value).items())
     return (",".join(value) or "none") if isinstance(value, tuple) else str(value)

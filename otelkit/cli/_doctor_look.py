@@ -213,6 +213,8 @@ def _source(row: dataclasses.Field[Any], value: Any, environ: Mapping[str, str])
 def _plain(value: Any, *, secret: bool) -> Any:
     if secret:
         return SECRET if value else value
+    if isinstance(value, dict):
+        return _environment.without_secrets(value)
     if isinstance(value, str) and "://" in value:
-        return shown(value)
+        return _environment.harmless(shown(value))
     return list(value) if isinstance(value, tuple) else value
