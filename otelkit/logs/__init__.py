@@ -67,11 +67,12 @@ def install(settings: Settings, logger_provider: LoggerProvider | None) -> list[
     Returns:
         What of the settings could not be used, one text each.
     """
-    global _installed
+    global _installed, _left
     if _installed is not None:
         return []
     if _left is not None:
         _left.detach()
+        _left = None
     values.forget()
     problems: list[str] = []
     service = _service_name(settings, logger_provider)
@@ -128,7 +129,7 @@ def last_words(settings: Settings, service: str) -> Iterator[None]:
         service: As ``service.name``.
     """
     global _left
-    if _installed is not None:
+    if _installed is not None or _left is not None:  # two console handlers would leave it empty
         yield
         return
     left = _left = Console(settings, service)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+
+from otelkit import logs
+from otelkit.settings import Settings
+from tests.logs.conftest import Exported, Stderr
 
 NOBODY = "http://127.0.0.1:9"  # the port that discards; nothing listens there
 
@@ -68,3 +73,17 @@ def test_afterwards_the_console_is_as_before() -> None:
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert done.stderr.splitlines()[-1] == "bare"
+
+
+def test_who_starts_anew_while_the_last_words_are_said_has_the_console(
+    exported: Exported, stderr: Stderr
+) -> None:
+    settings = Settings.from_env({}, log_format="json")
+    with logs.last_words(settings, "former"):
+        with logs.last_words(settings, "former"):
+            logging.getLogger("shop").warning("one")
+        exported.install(log_format="json")
+        logging.getLogger("shop").warning("two")
+    logging.getLogger("shop").warning("three")
+    said = [(line["message"], line["service"]) for line in stderr.objects]
+    assert said == [("one", "former"), ("two", "shop"), ("three", "shop")]
