@@ -35,8 +35,8 @@ def queues(settings: Settings) -> list[Queue]:
 
 def trace_queue(settings: Settings, name: str, exporter: Exporter) -> Queue:
     """A queue for one more destination of traces."""
-    trouble = Trouble(urlsplit(exporter.endpoint)._replace(path="").geturl())
-    return _queue(settings, "traces", name, exporter, trouble)
+    address = urlsplit(exporter.endpoint)._replace(path="").geturl()
+    return _queue(settings, "traces", name, exporter, Trouble(f"{name} ({address})"))
 
 
 def exporters(settings: Settings, signal: str) -> dict[str, Exporter]:

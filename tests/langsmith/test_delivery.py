@@ -80,9 +80,10 @@ def test_a_missing_key_is_one_warning(connected: Connect) -> None:
 
 
 def test_a_wrong_key_is_one_warning(langsmith: StandIn, jaeger: StandIn) -> None:
-    (warning,), _ = run(langsmith, jaeger, LANGSMITH_API_KEY="lsv2_wrong")
+    (warning, last), _ = run(langsmith, jaeger, LANGSMITH_API_KEY="lsv2_wrong")
+    assert last.startswith("otelkit: not delivered: ")
     assert "answered 403 Forbidden; is LANGSMITH_API_KEY right?" in warning
-    assert "lsv2_wrong" not in warning
+    assert "lsv2_wrong" not in warning + last
 
 
 def test_an_odd_project_is_one_warning(connected: Connect) -> None:

@@ -176,7 +176,9 @@ def test_feedback_that_is_refused_is_one_warning(langsmith: StandIn) -> None:
         ),
     )
     said = [line for line in done.stderr.splitlines() if "not delivered" not in line]
+    (runs,) = [line for line in said if "for traces" in line]
     (feedback,) = [line for line in said if "for traces" not in line]
+    assert f"otelkit: langsmith ({langsmith.url}) for traces: answered 403" in runs
     assert "feedback 'thumbs' is lost: http://127.0.0.1" in feedback
     assert "answered 403 Forbidden; is LANGSMITH_API_KEY right?" in feedback
 
