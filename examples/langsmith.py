@@ -3,8 +3,8 @@
     export LANGSMITH_TRACING=true LANGSMITH_API_KEY=… OTELKIT_CAPTURE=redacted
     python examples/langsmith.py
 
-It needs ``pip install "otelkit[langsmith]" langgraph`` and no language model, a small fake answers.
-Without the variables it runs all the same, and nothing is sent to LangSmith.
+It needs ``pip install "./otelkit[langsmith]" langgraph`` and no language model, a small fake
+answers. Without the variables it runs all the same, and nothing is sent to LangSmith.
 """
 # ruff: noqa: E402
 
