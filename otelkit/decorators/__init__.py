@@ -380,6 +380,8 @@ def record_usage(
             yield from stream.text_stream
 
     Outside of :func:`traced_llm` there is no call to add to, and nothing happens.
+    Numbers below 0, and what is no number, are left out with one warning; where a count of tokens
+    is wrong all tokens given with it are, as the rest would look cheaper than it was.
 
     Args:
         response: As ``call.record()`` takes it.
