@@ -207,7 +207,7 @@ class LlmCall(Call):
         yielded = self._yielded.reply() if self._yielded is not None else None
         for result in (yielded, self._returned):
             if result is not None:
-                replies = with_result(replies, result)
+                replies = with_result(replies, result) if replies else [result]
         known = by_id(replies)
         shared = _genai.reply(self._shared)
         if shared is None:
@@ -270,6 +270,12 @@ class LlmCall(Call):
 
     def _finish(self, outcome: str, error_type: str | None = None) -> None:
         super()._finish(outcome, error_type)
+        around = self._around.llm
+        while around is not None and around._finished:
+            around = around._around.llm
+        if around is not self._around.llm:
+            # Those that have ended must not add up where each has started the task of the next.
+            self._around = self._around._replace(llm=around)
         self._response = self._returned = self._stream = self._yielded = self._replies = None
         self._recorded, self._inside = [], []
         # The context knows this call as its scope's: kept, only the garbage collector would end it.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import threading
 
 import pytest
 
-from otelkit import record_usage, traced_llm
+from otelkit import _recorder, record_usage, traced_llm
+from otelkit.decorators._llm_call import LlmCall
 
 
 def response(id, input_tokens):
@@ -206,3 +208,34 @@ def test_threads_that_record_at_the_same_time(seen):
     assert input_tokens(seen) == 1000
     call.record_usage(input_tokens=1)
     assert call._replies is None  # what comes after the end is not kept for ever
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_ended_calls_do_not_add_up_where_each_starts_the_next(seen, overlapping):
+    async def step(left, before):
+        with traced_llm(model="m") as call:
+            call.record(response(str(left), 1))
+            if before is not None:
+                before.set()
+            if left:
+                started = asyncio.Event()
+                following.append(
+                    asyncio.create_task(step(left - 1, started if overlapping else None))
+                )
+                if overlapping:
+                    await started.wait()
+
+    async def chain():
+        await step(50, None)
+        while following:
+            await following.pop()
+        _recorder.drain()  # measurements on their way hold the contexts they were made in
+        gc.collect()
+        return sum(type(one) is LlmCall for one in gc.get_objects())
+
+    following: list[asyncio.Task[None]] = []
+    _recorder.drain()
+    gc.collect()
+    before = sum(type(one) is LlmCall for one in gc.get_objects())
+    assert asyncio.run(chain()) - before < 10
+    assert len(seen.spans) == 51
