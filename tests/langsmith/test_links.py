@@ -313,7 +313,9 @@ def test_a_fork_in_the_middle_of_an_import_harms_no_feedback(
                 sys.exit(0)
         assert os.waitpid(child, 0)[1] == 0
         """,
-        environ=langsmith.environment(**ALONE, PYTHONPATH=str(tmp_path)),
+        environ=langsmith.environment(
+            **ALONE, PYTHONPATH=str(tmp_path), OTELKIT_SHUTDOWN_TIMEOUT="30"
+        ),
     )
     assert sorted(done.stdout.split()) == ["child", "parent"]
     assert "feedback" not in done.stderr
@@ -327,7 +329,7 @@ def test_feedback_given_last_is_not_lost_at_exit(langsmith: StandIn) -> None:
         with otelkit.traced_workflow("outer"):
             otelkit.langsmith.feedback("thumbs", 1)
         """,
-        environ=langsmith.environment(**ALONE),
+        environ=langsmith.environment(**ALONE, OTELKIT_SHUTDOWN_TIMEOUT="30"),
     )
     assert [one["key"] for one in langsmith.feedback] == ["thumbs"]
     assert langsmith.runs(1)[0].id == langsmith.feedback[0]["run_id"]
