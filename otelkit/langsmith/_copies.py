@@ -137,9 +137,12 @@ class Copies:
         """The span's events; an exception exactly where it failed, since that alone marks a run."""
         failed = span.status.status_code is StatusCode.ERROR
         events = [event for event in span.events if failed or event.name != _EXCEPTION]
+        # Other events may hold content, and each library has names of its own for it.
+        withheld = protected and self._capture in _content.WITHHELD
+        if withheld or self._plan.hides_inputs or self._plan.hides_outputs:
+            events = [event for event in events if event.name == _EXCEPTION]
         if protected:
-            withheld = self._capture in _content.WITHHELD
-            events = [_scrubbed(e) for e in events if e.name == _EXCEPTION or not withheld]
+            events = [_scrubbed(event) for event in events]
         if failed and all(event.name != _EXCEPTION for event in events):
             events.append(_exception(span))
         return events

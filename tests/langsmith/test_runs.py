@@ -266,6 +266,25 @@ def test_what_langsmiths_own_switches_hide_stays_hidden(
     assert application.span("execute_tool look_up")["gen_ai.tool.call.arguments"]
 
 
+@pytest.mark.parametrize("side", ["INPUTS", "OUTPUTS"])
+def test_what_is_hidden_is_in_no_event_either(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    monkeypatch.setenv(f"LANGSMITH_HIDE_{side}", "true")
+    application = connected(OTELKIT_CAPTURE="full")
+    attributes = {"gen_ai.operation.name": "chat"}
+    with (
+        pytest.raises(ValueError, match="no model"),
+        application.tracer.start_as_current_span("chat", attributes=attributes) as span,
+    ):
+        span.add_event("gen_ai.content.prompt", {"gen_ai.prompt": "private"})
+        span.add_event("gen_ai.choice", {"message": "private"})
+        raise ValueError("no model")
+    application.flush()
+    assert "private" not in application.langsmith.received
+    assert application.langsmith.run("chat").error == "no model"
+
+
 def test_a_name_of_ones_own(application: Application) -> None:
     with otelkit.traced_agent("writer", attributes={"langsmith.trace.name": "Writer of letters"}):
         pass
