@@ -10,7 +10,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from opentelemetry import context
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from otelkit.export.http_client import shown
 from otelkit.langsmith._runs import Run
@@ -81,11 +81,10 @@ class Project:
             OSError: There is no answer, or no good one.
             ValueError: It is no JSON.
         """
-        context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
         headers = credentials(self.key, self.workspace)
         request = urllib.request.Request(f"{self.endpoint}{path}", headers=headers)  # noqa: S310
         opener = urllib.request.build_opener(_Nowhere)
-        with opener.open(request, timeout=_PATIENCE) as answer:
+        with suppress_instrumentation(), opener.open(request, timeout=_PATIENCE) as answer:
             return json.loads(answer.read(_LONGEST))
 
     def _try(self) -> None:
