@@ -22,14 +22,33 @@ Function = Callable[..., Any]
 _CHUNK, _CLOSE = object(), object()
 
 
+# Not everything with a __get__ is one: a function in lru_cache, say, has methods of its own.
+_FUNCTIONS = (
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    functools.partial,
+)
+
+
 def wrap(function: Function, begin: Begin) -> Function:
     """``function`` with a call begun and finished around each of its calls."""
-    if inspect.isroutine(function) or isinstance(function, functools.partial):
+    if isinstance(function, _FUNCTIONS):
         return _wrapper(function, function, begin)
-    from otelkit.decorators._object import TracedObject
+    from otelkit.decorators._object import traced_object
 
     called = getattr(function.__class__, "__call__", None)  # noqa: B004  # of a proxy, its object's
-    return TracedObject(function, _wrapper(function, called, begin))
+    return traced_object(function, _wrapper(function, called, begin))
+
+
+def _wraps(function: Function) -> Callable[[Function], Function]:
+    """As ``functools.wraps``, but nothing in an object's own dictionary is kept alive."""
+    updated = functools.WRAPPER_UPDATES if isinstance(function, _FUNCTIONS) else ()
+    return functools.wraps(function, updated=updated)
 
 
 def _wrapper(function: Function, called: Function | None, begin: Begin) -> Function:
@@ -44,7 +63,7 @@ def _wrapper(function: Function, called: Function | None, begin: Begin) -> Funct
 
 
 def _plain(function: Function, begin: Begin) -> Function:
-    @functools.wraps(function)
+    @_wraps(function)
     def traced(*args: Any, **kwargs: Any) -> Any:
         call = begin(args, kwargs)
         if call is None:
@@ -75,7 +94,7 @@ async def _awaited(coroutine: Any, call: Call) -> Any:
 
 
 def _coroutine(function: Function, begin: Begin) -> Function:
-    @functools.wraps(function)
+    @_wraps(function)
     async def traced(*args: Any, **kwargs: Any) -> Any:
         call = begin(args, kwargs)
         if call is None:
@@ -91,7 +110,7 @@ def _coroutine(function: Function, begin: Begin) -> Function:
 
 
 def _generator(function: Function, begin: Begin) -> Function:
-    @functools.wraps(function)
+    @_wraps(function)
     def traced(*args: Any, **kwargs: Any) -> Any:
         generator = function(*args, **kwargs)
         call = begin(args, kwargs)
@@ -131,7 +150,7 @@ def _generator(function: Function, begin: Begin) -> Function:
 
 
 def _async_generator(function: Function, begin: Begin) -> Function:
-    @functools.wraps(function)
+    @_wraps(function)
     async def traced(*args: Any, **kwargs: Any) -> Any:
         generator = function(*args, **kwargs)
         call = begin(args, kwargs)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import copy
 import functools
+import gc
 import inspect
+import os
 import pickle
 import traceback
+import weakref
+from collections import abc
 
 import pytest
 from opentelemetry import trace
@@ -464,3 +469,146 @@ class TestExceptions:
             leave()
         assert seen.span("leave").status.is_ok is not failed
         assert ("error.type" in seen.attributes("leave")) is failed
+
+
+class TestWhatAnObjectCanDo:
+    def test_a_function_with_methods_keeps_them(self, seen):
+        @traced
+        @functools.lru_cache
+        def cached(x):
+            return x
+
+        assert cached(1) == cached(1) == 1
+        assert cached.cache_info().hits == 1
+        cached.cache_clear()
+        assert cached.cache_info().hits == 0
+        assert len(seen.spans) == 2
+
+    def test_one_in_a_class_is_a_method(self, seen):
+        class Service:
+            @traced
+            @functools.lru_cache  # noqa: B019
+            def cached(self, x):
+                return [self, x]
+
+        service = Service()
+        assert service.cached(1) == [service, 1]
+        assert Service.cached(service, 1) == [service, 1]
+        assert service.cached.cache_info().hits == 1
+        assert len(seen.spans) == 2
+
+    def test_an_object_with_a_get_of_its_own(self, seen):
+        class Task:
+            def __get__(self, instance, owner=None):
+                return self
+
+            def __call__(self):
+                return 1
+
+            def submit(self):
+                return "sent"
+
+        task = traced(Task())
+        holder = type("Holder", (), {"task": task})
+        assert task() == holder().task() == holder.task() == 1
+        assert task.submit() == "sent"
+        assert isinstance(task, Task)
+        assert len(seen.spans) == 3
+
+    def test_a_plain_callable_is_nothing_else(self):
+        class Tool:
+            def __call__(self):
+                return 1
+
+        tool = traced(Tool())
+        kinds = (
+            *(abc.Iterable, abc.Sized, abc.Container, abc.Reversible, abc.Awaitable),
+            *(abc.AsyncIterable, abc.Iterator, os.PathLike),
+            *(contextlib.AbstractContextManager, contextlib.AbstractAsyncContextManager),
+        )
+        assert [kind for kind in kinds if isinstance(tool, kind)] == []
+        assert not hasattr(tool, "__next__")
+        assert not inspect.isroutine(tool)
+        assert bool(tool)
+        with pytest.raises(TypeError):
+            iter(tool)
+
+    def test_what_its_type_can_do_works(self):
+        class Handle:
+            def __call__(self):
+                return 1
+
+            def __await__(self):
+                yield from asyncio.sleep(0).__await__()
+                return 3
+
+            async def __aenter__(self):
+                return self
+
+            async def __aexit__(self, *error):
+                return None
+
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                raise StopAsyncIteration
+
+            def __iter__(self):
+                return iter((1, 2))
+
+            def __next__(self):
+                return 5
+
+            def __len__(self):
+                return 2
+
+            def __fspath__(self):
+                return "/"
+
+        handle = traced(Handle())
+
+        async def use():
+            async with handle as entered:
+                assert isinstance(entered, Handle)
+            assert [one async for one in handle] == []
+            return await handle
+
+        assert asyncio.run(use()) == 3
+        assert (list(handle), next(handle), len(handle), os.fspath(handle)) == ([1, 2], 5, 2, "/")
+        assert isinstance(handle, abc.Awaitable)
+
+    def test_what_python_does_with_another_method_works(self):
+        class Sequence:
+            def __call__(self):
+                return 1
+
+            def __getitem__(self, index):
+                return (1, 2)[index]
+
+            def __len__(self):
+                return 2
+
+        sequence = traced(Sequence())
+        assert (list(sequence), list(reversed(sequence))) == ([1, 2], [2, 1])
+        assert 2 in sequence
+        assert sequence[0] == 1
+
+    def test_what_it_lets_go_of_is_let_go(self):
+        class Big:
+            pass
+
+        class Tool:
+            def __init__(self):
+                self.history = Big()
+
+            def __call__(self):
+                return 1
+
+        tool = Tool()
+        history = weakref.ref(tool.history)
+        decorated = traced(tool)
+        tool.history = None
+        gc.collect()
+        assert history() is None
+        assert decorated() == 1
