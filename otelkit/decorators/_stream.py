@@ -15,6 +15,7 @@ import wrapt
 from opentelemetry import context as otel_context
 
 from otelkit.context import attach, detach
+from otelkit.decorators._recorded import is_stream
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -45,6 +46,7 @@ class _Watched(_Proxy):
     def __init__(self, stream: Any, watcher: Watcher) -> None:
         super().__init__(stream)
         self._self_watcher = watcher
+        self._self_gave_stream = True
 
     def __getattr__(self, name: str) -> Any:
         # Reached for what the stream has and the proxy has not.
@@ -79,7 +81,7 @@ class _Watched(_Proxy):
             raise
         finally:
             detach(token)
-        return self if given is self.__wrapped__ else _followed(given, watcher)
+        return self._entered(given)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
         if error is not None:
@@ -87,7 +89,7 @@ class _Watched(_Proxy):
         try:
             return self.__wrapped__.__exit__(kind, error, trace)
         finally:
-            self._self_watcher.stop_early()
+            self._left()
 
     async def __aenter__(self) -> Any:
         watcher: Watcher = self._self_watcher
@@ -99,7 +101,7 @@ class _Watched(_Proxy):
             raise
         finally:
             detach(token)
-        return self if given is self.__wrapped__ else _followed(given, watcher)
+        return self._entered(given)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
         if error is not None:
@@ -107,7 +109,18 @@ class _Watched(_Proxy):
         try:
             return await self.__wrapped__.__aexit__(kind, error, trace)
         finally:
-            self._self_watcher.stop_early()
+            self._left()
+
+    def _entered(self, given: Any) -> Any:
+        if given is self.__wrapped__:
+            return self
+        followed = _followed(given, self._self_watcher)
+        self._self_gave_stream = followed is not None
+        return followed if self._self_gave_stream else given
+
+    def _left(self) -> None:
+        watcher: Watcher = self._self_watcher
+        (watcher.stop_early if self._self_gave_stream else watcher.succeed)()
 
     # The proxy library refuses all three. A copy is the stream's own, and not watched.
     def __copy__(self) -> Any:
@@ -175,14 +188,16 @@ class _BothStream(_SyncStream, _AsyncStream):
     """For a stream whose reader decides which of the two it is, as LiteLLM's."""
 
 
-def _followed(stream: Any, watcher: Watcher) -> Any:
-    """What a manager gave, watched wherever it is read.
+def _followed(given: Any, watcher: Watcher) -> Any:
+    """What a manager gave, watched wherever it is read; None if it is no stream.
 
     Its methods (``get_final_message()``, ``until_done()``, ``text_stream``) read an iterator that
     it keeps, not itself: a proxy around it would see none of that, one around the iterator does.
     """
     try:
-        stream._iterator = traced_stream(stream._iterator, watcher)
+        if is_stream(given._iterator):
+            given._iterator = traced_stream(given._iterator, watcher)
+            return given
     except Exception:
-        return traced_stream(stream, watcher)  # a client of another make: its iteration, at least
-    return stream
+        pass  # a client of another make: its iteration, at least
+    return traced_stream(given, watcher) if is_stream(given) else None

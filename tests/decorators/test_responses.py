@@ -239,3 +239,54 @@ def test_ended_calls_do_not_add_up_where_each_starts_the_next(seen, overlapping)
     before = sum(type(one) is LlmCall for one in gc.get_objects())
     assert asyncio.run(chain()) - before < 10
     assert len(seen.spans) == 51
+
+
+@pytest.mark.parametrize("given", [None, {"a": 1}, [1], "text"])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_what_a_manager_gives_that_is_no_stream_is_given_as_it_is(seen, given, asynchronous):
+    class UploadStreamManager:
+        def __enter__(self):
+            return given
+
+        def __exit__(self, *error):
+            return None
+
+        async def __aenter__(self):
+            return given
+
+        async def __aexit__(self, *error):
+            return None
+
+    @traced_llm(model="m")
+    def upload():
+        return UploadStreamManager()
+
+    async def enter():
+        async with upload() as got:
+            assert seen.spans == []
+            return got
+
+    if asynchronous:
+        got = asyncio.run(enter())
+    else:
+        with upload() as got:
+            assert seen.spans == []
+    assert got is given
+    assert "otelkit.stopped_early" not in seen.attributes("chat m")
+
+
+def test_a_manager_of_a_stream_of_ones_own(seen):
+    class OwnStreamManager:
+        def __enter__(self):
+            return streamed("a", 10)
+
+        def __exit__(self, *error):
+            return None
+
+    @traced_llm(model="m")
+    def ask():
+        return OwnStreamManager()
+
+    with ask() as stream:
+        assert len(list(stream)) == 3
+    assert input_tokens(seen) == 10
