@@ -10,6 +10,7 @@ import functools
 import inspect
 import sys
 import types
+import weakref
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -75,13 +76,17 @@ def _plain(function: Function, begin: Begin) -> Function:
             raise
         if type(result) is types.CoroutineType:  # asynchronous after all: a client's plain wrapper
             call.detach()
-            return _awaited(result, call)
+            unstarted = [(result, call)]
+            awaited = _awaited(unstarted)
+            weakref.finalize(awaited, _let_go, unstarted).atexit = False
+            return awaited
         return call.succeed(result)
 
     return traced
 
 
-async def _awaited(coroutine: Any, call: Call) -> Any:
+async def _awaited(unstarted: list[tuple[Any, Call]]) -> Any:
+    coroutine, call = unstarted.pop()
     token = attach(call.context)
     try:
         result = await coroutine
@@ -91,6 +96,13 @@ async def _awaited(coroutine: Any, call: Call) -> Any:
     finally:
         detach(token)
     return call.succeed(result)
+
+
+def _let_go(unstarted: list[tuple[Any, Call]]) -> None:
+    """End the call of a coroutine whose task was cancelled before its first step."""
+    for coroutine, call in unstarted:
+        coroutine.close()
+        call.stop_early()
 
 
 def _coroutine(function: Function, begin: Begin) -> Function:

@@ -612,3 +612,26 @@ class TestWhatAnObjectCanDo:
         gc.collect()
         assert history() is None
         assert decorated() == 1
+
+
+def test_a_task_cancelled_before_its_first_step_ends_its_call(seen):
+    @traced_agent
+    def begin():
+        async def work():
+            return 1
+
+        return work()
+
+    async def main():
+        task = asyncio.create_task(begin())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    gc.collect()
+    assert seen.names == ["invoke_agent begin"]
+    assert seen.attributes("invoke_agent begin")["otelkit.stopped_early"] is True
+    assert [point.value for point in seen.points("otelkit.active")] == [0]
+    assert asyncio.run(begin()) == 1
+    assert "otelkit.stopped_early" not in seen.spans[-1].attributes
