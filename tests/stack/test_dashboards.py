@@ -42,7 +42,7 @@ _WORDS = frozenset(
     re.findall(
         r"\w+",
         "sum min max count avg topk rate increase histogram_quantile label_replace vector "
-        "last_over_time min_over_time by on or and unless offset",
+        "last_over_time max_over_time min_over_time by on or and unless offset",
     )
 )
 
