@@ -47,20 +47,29 @@ _held = False  # by a fork
 
 def give(project: Project, run: Run, key: str, score: Any, comment: str | None) -> None:
     """Sends feedback; returns at once."""
-    global _worker
     with _lock:
-        if len(_waiting) >= _CAPACITY:
-            _lost.warn(key, f"{_CAPACITY} wait to be sent")
-            return
-        _waiting.append(_Feedback(project, run, key, score, comment))
-        if _worker is not None:
-            return
-        _worker = threading.Thread(target=_work, name=_THREAD, daemon=True)
-        try:
-            _worker.start()
-        except RuntimeError:  # the interpreter ends
-            _waiting.clear()
-            _lost.warn(key, "no thread can be started")
+        full = len(_waiting) >= _CAPACITY
+        if not full:
+            _waiting.append(_Feedback(project, run, key, score, comment))
+        ends = not full and _worker is None and not _start()
+    # Not under the lock: whoever handles a warning may give feedback, too.
+    if full:
+        _lost.warn(key, f"{_CAPACITY} wait to be sent")
+    elif ends:
+        _lost.warn(key, "no thread can be started")
+
+
+def _start() -> bool:
+    """Whether there is a thread now."""
+    global _worker
+    worker = threading.Thread(target=_work, name=_THREAD, daemon=True)
+    try:
+        worker.start()
+    except RuntimeError:  # the interpreter ends, or too many threads run
+        _waiting.clear()
+        return False
+    _worker = worker
+    return True
 
 
 def _work() -> None:
