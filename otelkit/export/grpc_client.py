@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
-import socket
 import time
 import zlib
 from collections.abc import Mapping
@@ -53,7 +52,7 @@ class Reply(NamedTuple):
     message: bytes = b""
 
 
-class Client:
+class Client(sockets.Caller[Connection]):
     """One connection to one server, kept open between calls. For one thread at a time.
 
     Args:
@@ -75,33 +74,12 @@ class Client:
         client_certificate: str | None = None,
         client_key: str | None = None,
     ) -> None:
+        super().__init__()
         self._url = urlsplit(url)
         self._host, self._port = self._url.hostname or "", self._url.port or 4317
         self._headers = [_metadata(name.lower(), value) for name, value in headers.items()]
         self._compression = compression
         self._files = (certificate, client_certificate, client_key)
-        self._sock: socket.socket | None = None
-        self._connection: Connection | None = None
-        self._aborted = False
-
-    def close(self) -> None:
-        """Ends the connection."""
-        sock, self._sock, self._connection = self._sock, None, None
-        if sock is not None:
-            sock.close()
-
-    def abort(self) -> None:
-        """Makes the call that another thread is in fail at once, and every further one."""
-        self._aborted = True
-        if (sock := self._sock) is not None:
-            sockets.abort(sock)
-
-    def let_go(self) -> None:
-        """Leaves a connection to the parent process, and starts without one."""
-        sock, self._sock, self._connection = self._sock, None, None
-        self._aborted = False
-        if sock is not None:
-            sockets.let_go(sock)
 
     def call(self, method: str, message: bytes, timeout: float) -> Reply:
         """Calls ``method``, such as ``/package.Service/Method``.
@@ -157,12 +135,6 @@ class Client:
             if secured.selected_alpn_protocol() != "h2":
                 raise ConnectionError("the peer does not take HTTP/2 over TLS; is the port right?")
         return Connection(sock)
-
-    def _watch(self, sock: socket.socket) -> None:
-        """Lets :meth:`abort` know of a socket."""
-        self._sock = sock
-        if self._aborted:
-            raise ConnectionAbortedError("ended")
 
 
 def _reply(response: Response) -> Reply:

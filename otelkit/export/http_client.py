@@ -36,7 +36,7 @@ class Response(NamedTuple):
     body: bytes
 
 
-class Client:
+class Client(sockets.Caller[http.client.HTTPConnection]):
     """One connection to one address, kept open between requests. For one thread at a time.
 
     Proxies are taken from the usual variables (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``),
@@ -59,32 +59,11 @@ class Client:
         client_certificate: str | None = None,
         client_key: str | None = None,
     ) -> None:
+        super().__init__()
         self._url = urlsplit(url)
         self._headers = {**_authorization("authorization", self._url), **headers}
         self._files = (certificate, client_certificate, client_key)
         self._proxy = _proxy(self._url)
-        self._sock: socket.socket | None = None
-        self._connection: http.client.HTTPConnection | None = None
-        self._aborted = False
-
-    def close(self) -> None:
-        """Ends the connection."""
-        sock, self._sock, self._connection = self._sock, None, None
-        if sock is not None:
-            sock.close()
-
-    def abort(self) -> None:
-        """Makes the request that another thread sends fail at once, and every further one."""
-        self._aborted = True
-        if (sock := self._sock) is not None:
-            sockets.abort(sock)
-
-    def let_go(self) -> None:
-        """Leaves a connection to the parent process, and starts without one."""
-        sock, self._sock, self._connection = self._sock, None, None
-        self._aborted = False
-        if sock is not None:
-            sockets.let_go(sock)
 
     def post(self, body: bytes, timeout: float) -> Response:
         """Posts ``body`` and returns the answer.
@@ -145,12 +124,6 @@ class Client:
     def _socket(self, peer: SplitResult, default_port: int, deadline: float) -> socket.socket:
         port = peer.port or default_port
         return sockets.connect(peer.hostname or "", port, deadline, self._watch)
-
-    def _watch(self, sock: socket.socket) -> None:
-        """Lets :meth:`abort` know of a socket."""
-        self._sock = sock
-        if self._aborted:
-            raise ConnectionAbortedError("ended")
 
     def _tunnel(self, sock: socket.socket, proxy: SplitResult, deadline: float) -> None:
         """Has a proxy pass on what is sent."""

@@ -29,6 +29,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otelkit.export.exporter import Answer, Batch, Exporter
 from otelkit.export.http_client import shown
+from otelkit.export.sockets import Caller
 from otelkit.export.split import LEAVES, count, halve
 from otelkit.settings import Otlp
 
@@ -62,6 +63,7 @@ class OtlpExporter(Exporter):
     """
 
     spoolable = True
+    _client: Caller[Any]
 
     def __init__(self, signal: str, destination: Otlp) -> None:
         self.endpoint = shown(destination.endpoint)
@@ -69,6 +71,18 @@ class OtlpExporter(Exporter):
         words = " ".join(destination.headers.values()).split()
         self._secrets = [word for word in words if len(word) >= _SHORTEST_SECRET]
         self._resource: Resource | None = None
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._client.close()
+
+    def abort(self) -> None:
+        """Makes a request that another thread is sending fail at once."""
+        self._client.abort()
+
+    def reset(self) -> None:
+        """Lets go of the parent's connection."""
+        self._client.let_go()
 
     def speak_as(self, resource: Resource | None) -> None:
         """Takes the resource to send in place of what the items say; ``None`` leaves theirs."""

@@ -45,7 +45,7 @@ class OtlpGrpcExporter(OtlpExporter):
 
     def __init__(self, signal: str, destination: Otlp) -> None:
         super().__init__(signal, destination)
-        self._client = Client(
+        self._client: Client = Client(
             destination.endpoint,
             destination.headers,
             compression=destination.compression,
@@ -53,18 +53,6 @@ class OtlpGrpcExporter(OtlpExporter):
             client_certificate=destination.client_certificate,
             client_key=destination.client_key,
         )
-
-    def close(self) -> None:
-        """Ends the connection."""
-        self._client.close()
-
-    def abort(self) -> None:
-        """Makes a request that another thread is sending fail at once."""
-        self._client.abort()
-
-    def reset(self) -> None:
-        """Lets go of the parent's connection."""
-        self._client.let_go()
 
     def send(self, batch: Batch, timeout: float) -> Answer:
         """Sends one request within ``timeout`` seconds."""

@@ -32,25 +32,13 @@ class OtlpHttpExporter(OtlpExporter):
         headers = {"content-type": "application/x-protobuf", "user-agent": "otelkit"}
         if self._compression != "none":
             headers["content-encoding"] = self._compression
-        self._client = Client(
+        self._client: Client = Client(
             destination.endpoint,
             {**headers, **destination.headers},
             certificate=destination.certificate,
             client_certificate=destination.client_certificate,
             client_key=destination.client_key,
         )
-
-    def close(self) -> None:
-        """Ends the connection."""
-        self._client.close()
-
-    def abort(self) -> None:
-        """Makes a request that another thread is sending fail at once."""
-        self._client.abort()
-
-    def reset(self) -> None:
-        """Lets go of the parent's connection."""
-        self._client.let_go()
 
     def send(self, batch: Batch, timeout: float) -> Answer:
         """Posts one request within ``timeout`` seconds."""

@@ -3,13 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
+import selectors
 import socket
 import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
+
+_UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)  # what connecting without waiting gives
+
+
+T = TypeVar("T")
+
+
+class Caller(Generic[T]):
+    """What every client has: one connection at a time, which another thread may end."""
+
+    def __init__(self) -> None:
+        self._sock: socket.socket | None = None
+        self._connection: T | None = None  # over the socket
+        self._aborted = False
+
+    def close(self) -> None:
+        """Ends the connection."""
+        sock, self._sock, self._connection = self._sock, None, None
+        if sock is not None:
+            sock.close()
+
+    def abort(self) -> None:
+        """Makes the request that another thread sends fail at once, and every further one."""
+        self._aborted = True
+        if (sock := self._sock) is not None:
+            with contextlib.suppress(OSError):  # that of TLS would let go of the encryption
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """Leaves a connection to the parent process, and starts without one."""
+        sock, self._sock, self._connection = self._sock, None, None
+        self._aborted = False
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                os.close(sock.detach())
+
+    def _watch(self, sock: socket.socket) -> None:
+        """Lets :meth:`abort` know of a socket."""
+        self._sock = sock
+        if self._aborted:
+            raise ConnectionAbortedError("ended")
 
 
 def left(deadline: float) -> float:
@@ -33,7 +77,7 @@ def connect(
         host: Name or address.
         port: The port.
         deadline: All addresses together take no longer, each no more than its share.
-        watch: Called with every socket before it is connected.
+        watch: Called with every socket before it is connecting, and as soon as it is.
 
     Raises:
         OSError: No address takes a connection in time.
@@ -43,9 +87,11 @@ def connect(
     for position, (family, kind, protocol, _, address) in enumerate(found):
         sock = socket.socket(family, kind, protocol)
         try:
+            sock.setblocking(False)
             watch(sock)
-            sock.settimeout(left(deadline) / (len(found) - position))
-            sock.connect(address)
+            begun = sock.connect_ex(address)
+            watch(sock)  # an end that came before it was connecting has ended nothing
+            _connected(sock, begun, left(deadline) / (len(found) - position))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
         except OSError as error:
@@ -55,6 +101,18 @@ def connect(
             sock.close()
             raise
     raise refused or OSError("the name has no address")
+
+
+def _connected(sock: socket.socket, begun: int, seconds: float) -> None:
+    """Waits until ``sock`` is connected; ``begun`` is what ``connect_ex`` gave."""
+    if begun not in _UNDER_WAY:
+        raise OSError(begun, os.strerror(begun))
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE)
+        if not selector.select(seconds):
+            raise TimeoutError("timed out")
+    if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(error, os.strerror(error))
 
 
 def secure(
@@ -86,18 +144,6 @@ def send(sock: socket.socket, data: bytes, deadline: float) -> None:
     while rest:
         sock.settimeout(left(deadline))
         rest = rest[sock.send(rest) :]
-
-
-def abort(sock: socket.socket) -> None:
-    """Ends a connection that another thread uses: it then finds its end."""
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # that of TLS would let go of the encryption
-
-
-def let_go(sock: socket.socket) -> None:
-    """Closes this process's hold on a connection that its parent goes on using."""
-    with contextlib.suppress(OSError):
-        os.close(sock.detach())
 
 
 def tls_context(
