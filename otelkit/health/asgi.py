@@ -7,25 +7,15 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
+from otelkit import _asgi
+from otelkit._asgi import Application, Endpoint, Receive, Scope, Send
 from otelkit.health import heartbeat, registry, service
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Answer = tuple[int, dict[str, Any]]  # status and body
-
-
-class Endpoint(NamedTuple):
-    """What answers GET and HEAD requests of one path, and the prefix that all paths share."""
-
-    application: Application
-    prefix: str
 
 
 def find(path: str) -> Endpoint | None:
@@ -91,14 +81,12 @@ def _serving(answer: Callable[[bool], Awaitable[Answer]]) -> Application:
         heartbeat.watch()
         status, found = await answer(_may_see_details(scope))
         body = json.dumps(found).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else body
-        await send({"type": "http.response.body", "body": body})
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "cache-control": "no-store",
+        }
+        await _asgi.answer(scope, send, status, headers, body)
 
     return application
 

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from otelkit._asgi import Application
 from otelkit.health import asgi as health
-from otelkit.integrations._http import Application
 from otelkit.prometheus import asgi as metrics
 
 _log = logging.getLogger("otelkit")

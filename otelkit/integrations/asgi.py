@@ -15,7 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from otelkit import lifecycle
-from otelkit.integrations._http import Application, Message, Receive, Scope, Send
+from otelkit._asgi import Application, Message, Receive, Scope, Send
 from otelkit.integrations._request import Request
 
 KEY = "otelkit.request"  # in the scope: the Request in flight, or None where one is left out

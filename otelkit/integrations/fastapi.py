@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from otelkit._asgi import Application, Receive, Scope, Send
 from otelkit.errors import ConfigError, MissingExtraError
 from otelkit.integrations import _endpoints, _request, asgi
-from otelkit.integrations._http import Application, Receive, Scope, Send
 from otelkit.logs.request_id import RequestIdMiddleware
 
 if TYPE_CHECKING:

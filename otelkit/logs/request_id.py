@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable
 
 from opentelemetry.trace import get_current_span
 
 from otelkit import semconv
+from otelkit._asgi import Application, Message, Receive, Scope, Send
 from otelkit.context import bind
 from otelkit.logs import correlation
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADER = b"x-request-id"
 KEY = "otelkit.request_id"  # in the scope, for the application to read

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
 
-from otelkit import prometheus
+from otelkit import _asgi, prometheus
+from otelkit._asgi import Endpoint, Receive, Scope, Send
 from otelkit.prometheus import negotiation
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class Endpoint(NamedTuple):
-    """What answers GET and HEAD requests of one path, and the prefix of that path."""
-
-    application: Application
-    prefix: str
 
 
 def find(path: str) -> Endpoint | None:
@@ -41,11 +27,4 @@ async def _answer(scope: Scope, _receive: Receive, send: Send) -> None:
         status, about, body = 200, page.headers, page.body
     except Exception as error:
         status, about, body = negotiation.failure(error)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(name.encode(), value.encode()) for name, value in about.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await _asgi.answer(scope, send, status, about, body)
