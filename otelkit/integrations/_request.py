@@ -15,9 +15,9 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
 from opentelemetry.trace import Link, SpanKind, StatusCode
 
-from otelkit import _exceptions, semconv
+from otelkit import _current, _exceptions, semconv
 from otelkit._asgi import Message, Receive, Scope, Send
-from otelkit.integrations import _current, _http
+from otelkit.integrations import _http
 
 _ACTIVE_LABELS = (semconv.HTTP_REQUEST_METHOD, semconv.URL_SCHEME)
 

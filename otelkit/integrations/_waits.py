@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import Histogram, Meter
 
-from otelkit import semconv
+from otelkit import _current, semconv
 from otelkit.instruments import Key, Totals
-from otelkit.integrations import _current, _databases
+from otelkit.integrations import _databases
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine

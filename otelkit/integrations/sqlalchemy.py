@@ -20,9 +20,9 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
-from otelkit import _exceptions, semconv
+from otelkit import _current, _exceptions, semconv
 from otelkit.errors import ConfigError, MissingExtraError
-from otelkit.integrations import _current, _databases, _sql, _waits
+from otelkit.integrations import _databases, _sql, _waits
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine

@@ -7,10 +7,9 @@ import os
 import threading
 from collections.abc import Iterable
 
-from opentelemetry import metrics
-from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from otelkit import semconv
+from otelkit import _current, semconv
 from otelkit.logs.values import valid
 
 ROOTS_LIMIT = 100  # different first parts of logger names; the rest is counted as "other"
@@ -69,18 +68,14 @@ def _known(name: str, names: set[str], limit: int) -> str:
 
 records = Count(semconv.LOG_RECORDS)
 suppressed = Count(semconv.LOG_SUPPRESSED)
-_observed_by: MeterProvider | None = None
 
 
 def observe() -> None:
     """Report the totals through the global meter provider, once for each."""
-    global _observed_by
-    provider = metrics.get_meter_provider()
-    # An instrument of the API's stand-in would become real later, beside the real provider's own.
-    if provider is _observed_by or type(provider).__module__.startswith("opentelemetry.metrics"):
-        return
-    _observed_by = provider
-    meter = provider.get_meter("otelkit.logs")
+    _instruments()
+
+
+def _make(meter: Meter) -> None:
     for count in (records, suppressed):
         unit = semconv.UNITS[count.metric]
         described = semconv.DESCRIPTIONS[count.metric]
@@ -95,3 +90,5 @@ def _forget() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
+
+_instruments = _current.instruments("otelkit.logs", _make)
