@@ -30,8 +30,8 @@ __all__ = [
 # A secret that begins within the first n characters is recognised in the first n + LOOKAHEAD.
 LOOKAHEAD = 1024
 
-# Bounded as RFC 5321 bounds the parts, hence linear.
 _VARIABLE = "OTELKIT_REDACT_PATTERNS"
+# Bounded as RFC 5321 bounds the parts, hence linear.
 _EMAIL = r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 
 _patterns: tuple[re.Pattern[str], ...] = ()
