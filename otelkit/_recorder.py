@@ -1,4 +1,4 @@
-"""Histogram records, made beside the application's own path.
+"""Measurements that are recorded beside the application's own path.
 
 One ``record`` of the SDK costs half as much as a whole span, and an LLM call makes three. So calls
 only note what is to be recorded; a thread records it when enough has come together, and every
@@ -10,35 +10,29 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-
-from opentelemetry.context import Context
-from opentelemetry.metrics import Histogram
-from opentelemetry.util.types import AttributeValue
+from typing import Any
 
 from otelkit import _bounded
-
-Noted = tuple[Histogram, float, dict[str, AttributeValue], Context]
 
 _TOGETHER = 64
 _AT_MOST = 4096  # beyond it callers record themselves: nothing is lost, memory is bounded
 
-_noted: deque[Noted] = deque()
+_noted: deque[tuple[Any, ...]] = deque()
 _lock = threading.RLock()
 _wake = threading.Event()
 _thread: threading.Thread | None = None
 
 
-def record(
-    histogram: Histogram, value: float, attributes: dict[str, AttributeValue], context: Context
-) -> None:
-    """Note ``value``; ``attributes`` must not be changed afterwards."""
-    if _bounded.shared():  # what is only noted, nobody else could read
-        histogram.record(value, attributes, context)
+def later(*note: Any) -> None:
+    """Note a function that records to instruments, and its arguments.
+
+    It is called in another thread, so it must not raise, and nothing given may change any more.
+    """
+    # What is only noted, nobody else could read.
+    if len(_noted) >= _AT_MOST or _bounded.shared():
+        note[0](*note[1:])
         return
-    if len(_noted) >= _AT_MOST:
-        histogram.record(value, attributes, context)
-        return
-    _noted.append((histogram, value, attributes, context))
+    _noted.append(note)
     if len(_noted) % _TOGETHER == 0:
         if _running():
             _wake.set()
@@ -51,10 +45,10 @@ def drain() -> None:
     with _lock:
         for _ in range(len(_noted)):  # not for as long as others go on noting
             try:
-                histogram, value, attributes, context = _noted.popleft()
+                measure, *given = _noted.popleft()
             except IndexError:
                 return  # taken by a call that the collector of garbage ended in here
-            histogram.record(value, attributes, context)
+            measure(*given)
 
 
 def _running() -> bool:

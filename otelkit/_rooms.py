@@ -34,8 +34,7 @@ def configure(settings: Settings, given: Collection[str]) -> list[str]:
     problems = redaction.configure(settings.redact_keys, settings.redact_patterns)
     decorators.configure(settings)
     context.configure(settings)
-    instruments.tokens.forget()  # what was counted before, a former telemetry has sent
-    instruments.cost.forget()
+    instruments.start_anew()
     if settings.prices:
         try:
             pricing.load(settings.prices)

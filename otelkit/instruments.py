@@ -124,6 +124,13 @@ def count_llm(key: Key, used: Usage, usd: float | None) -> None:
         cost.add(key, usd)
 
 
+def start_anew() -> None:
+    """Forget the tokens and the cost counted so far, which a former telemetry has sent."""
+    _recorder.drain()
+    tokens.forget()
+    cost.forget()
+
+
 def _forget_totals() -> None:
     # A forked child reports its own work only; its parent goes on reporting its own.
     global _made_lock

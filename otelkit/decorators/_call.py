@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
+from opentelemetry.metrics import Histogram
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from otelkit import _exceptions, instruments, semconv
-from otelkit._recorder import record
+from otelkit._recorder import later
 from otelkit.context import Scope, attach, detach, scope, with_scope
 from otelkit.decorators import _content
 
@@ -367,7 +368,13 @@ class Call:
         error_type: str | None,
     ) -> None:
         attributes = self.operation.metric_attributes(self._around, outcome, error_type)
-        record(to.duration[self.operation.kind], seconds, attributes, self.context)
+        later(_record, to.duration[self.operation.kind], seconds, attributes, self.context)
+
+
+def _record(
+    histogram: Histogram, value: float, attributes: dict[str, AttributeValue], context: Context
+) -> None:
+    histogram.record(value, attributes, context)
 
 
 class Unrecorded(Call):

@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from otelkit import instruments, pricing, semconv, usage
-from otelkit._recorder import record
+from otelkit._recorder import later
 from otelkit.context import Scope, with_scope
 from otelkit.decorators import _content, _genai
 from otelkit.decorators._call import Call, note_failure
@@ -26,10 +26,10 @@ from otelkit.decorators._llm_reply import (
     with_result,
 )
 from otelkit.decorators._recorded import Recorded, is_stream
-from otelkit.usage import Reply, Stream
+from otelkit.usage import Reply, Stream, Usage
 
 if TYPE_CHECKING:
-    from otelkit.decorators._llm_operation import LlmOperation
+    from otelkit.decorators._llm_operation import LlmOperation, Series
 
 T = TypeVar("T")
 _CONTENT = ("redacted", "full")
@@ -47,6 +47,7 @@ class LlmCall(Call):
         "_cost",
         "_first_chunk",
         "_inside",
+        "_measured_in",
         "_model",
         "_recorded",
         "_replies",
@@ -81,6 +82,7 @@ class LlmCall(Call):
         self._recorded: list[Recorded] = []
         self._first_chunk: float | None = None
         self._inside: list[Counted] = []  # by LLM spans inside
+        self._measured_in = context  # of the span alone: it does not keep this call alive
         context, self._shared = _genai.share(context)
         super().__init__(
             operation, span, with_scope(Scope(around.workflow, around.agent, self), context), around
@@ -259,14 +261,8 @@ class LlmCall(Call):
     ) -> None:
         reply = self._reply
         series = self.operation.series(self._around, self._model, reply, outcome, error_type)
-        record(to.operation_duration, seconds, series.call, self.context)
-        if self._first_chunk is not None:
-            record(to.time_to_first_chunk, self._first_chunk, series.call, self.context)
-        if reply.usage is not None:
-            record(to.token_usage, reply.usage.input_tokens, series.input, self.context)
-            record(to.token_usage, reply.usage.output_tokens, series.output, self.context)
-            usd = self._cost.amount if self._cost is not None else None
-            instruments.count_llm(series.totals, reply.usage, usd)
+        usd = self._cost.amount if self._cost is not None else None
+        later(_record, to, series, seconds, self._first_chunk, reply.usage, usd, self._measured_in)
 
     def _finish(self, outcome: str, error_type: str | None = None) -> None:
         super()._finish(outcome, error_type)
@@ -279,4 +275,25 @@ class LlmCall(Call):
         self._response = self._returned = self._stream = self._yielded = self._replies = None
         self._recorded, self._inside = [], []
         # The context knows this call as its scope's: kept, only the garbage collector would end it.
-        self.context = NO_CONTEXT
+        self.context = self._measured_in = NO_CONTEXT
+
+
+def _record(
+    to: instruments.Instruments,
+    series: Series,
+    seconds: float,
+    first_chunk: float | None,
+    used: Usage | None,
+    usd: float | None,
+    context: Context,
+) -> None:
+    try:
+        to.operation_duration.record(seconds, series.call, context)
+        if first_chunk is not None:
+            to.time_to_first_chunk.record(first_chunk, series.call, context)
+        if used is not None:
+            to.token_usage.record(used.input_tokens, series.input, context)
+            to.token_usage.record(used.output_tokens, series.output, context)
+            instruments.count_llm(series.totals, used, usd)
+    except Exception:
+        note_failure()

@@ -89,7 +89,9 @@ def _cost(
     fallback_model: str | None,
     service_tier: str | None,
 ) -> Cost | None:
-    bands = _override(provider, model) or _override(provider, fallback_model)
+    bands = None
+    if _overrides:
+        bands = _override(provider, model) or _override(provider, fallback_model)
     if bands is None:
         if usage.cost is not None:
             return Cost(usage.cost, "provider")
@@ -188,7 +190,7 @@ def _set(prices: dict[tuple[str, str], Rates]) -> None:
 
 
 def _override(provider: str | None, model: str | None) -> Bands | None:
-    if not _overrides or model is None:
+    if model is None:
         return None
     return _overrides.get((table.canonical(provider), model.lower()))
 

@@ -69,12 +69,9 @@ class Draft:
     def finish(self, reason: object, choice: object = 0) -> None:
         """Note why a choice ended."""
         if reason is not None and (said := text(reason)):
-            number, said = _number(choice), said.lower()
-            if self._follows(number):
-                self.finish_reasons[number] = _REASONS.get(said, said)
-
-    def _follows(self, choice: int) -> bool:
-        return choice in self.finish_reasons or len(self.finish_reasons) < _MAX_CHOICES
+            number, said, known = _number(choice), said.lower(), self.finish_reasons
+            if len(known) < _MAX_CHOICES or number in known:
+                known[number] = _REASONS.get(said, said)
 
     def reply(self) -> Reply | None:
         """What is known so far; None when nothing was recognised."""

@@ -66,9 +66,9 @@ def amount(value: object) -> float | None:
 
 def text(value: object) -> str | None:
     """A string that says something, or None. The value of an enum whose members are strings."""
-    if isinstance(value, str) and value:
-        return value if type(value) is str else str(getattr(value, "value", value))
-    return None
+    if type(value) is str:
+        return value or None
+    return str(getattr(value, "value", value)) if isinstance(value, str) and value else None
 
 
 def items(value: object) -> list[Any] | tuple[Any, ...]:

@@ -119,13 +119,12 @@ def feed(draft: Draft, value: object) -> None:
 
 def _feed(draft: Draft, value: Any) -> None:
     reader = _reader(value)
-    if reader is None:
-        return
-    body = unwrap(value)
-    if body is not value and issubclass(type(body), dict):
-        reader = _reader(body)
+    if reader is not None and type(value) is not dict:
+        value, whole = unwrap(value), value
+        if value is not whole and issubclass(type(value), dict):
+            reader = _reader(value)
     if reader is not None:
-        reader.feed(draft, body)
+        reader.feed(draft, value)
 
 
 def _reader(value: Any) -> _Reader | None:

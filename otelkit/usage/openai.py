@@ -30,15 +30,12 @@ def feed(draft: Draft, value: Any, provider: str = PROVIDER) -> None:
     choices = get(value, "choices")
     if type(choices) is list:
         identify(draft, value, provider)
-        # Perplexity sends both: the message so far in chunks, an empty delta in whole responses.
-        chunk = get(value, "object") == "chat.completion.chunk"
-        field, other = ("delta", "message") if chunk else ("message", "delta")
         for choice in choices:
             index = get(choice, "index")
             if (reason := get(choice, "finish_reason")) is not None:
                 draft.finish(reason, index)
             if draft.output is not None:
-                _content(draft.output, either(choice, field, other), index)
+                _content(draft.output, _message(value, choice), index)
                 draft.output.say(get(choice, "text"), choice=index)  # legacy completions
     elif openai_responses.matches(value):
         openai_responses.feed(draft, value, provider)
@@ -46,6 +43,12 @@ def feed(draft: Draft, value: Any, provider: str = PROVIDER) -> None:
         feed(draft, get(value, "chunk"), provider)
     elif get(value, "data") is not None and get(value, "usage") is not None:  # embeddings
         identify(draft, value, provider)
+
+
+def _message(value: Any, choice: Any) -> Any:
+    # Perplexity sends both: the message so far in chunks, an empty delta in whole responses.
+    chunk = get(value, "object") == "chat.completion.chunk"
+    return either(choice, *(("delta", "message") if chunk else ("message", "delta")))
 
 
 def _content(output: Output, message: Any, index: Any) -> None:

@@ -7,7 +7,6 @@ of its ``completion_tokens``; its ``total_tokens`` shows that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from otelkit.usage._draft import Draft
@@ -36,23 +35,22 @@ def usage(block: Any) -> Usage:
     completion = tokens(field("output_tokens") if completion is None else completion)
     inputs = field("input_tokens_details") if inputs is None else inputs
     outputs = field("output_tokens_details") if outputs is None else outputs
-    reasoning = tokens(get(outputs, "reasoning_tokens"))
+    reasoning = 0 if outputs is None else tokens(get(outputs, "reasoning_tokens"))
     if reasoning and tokens(field("total_tokens")) == prompt + completion + reasoning:
         completion += reasoning
-    cached = tokens(get(inputs, "cached_tokens"))
-    return Usage(
-        prompt,
-        completion,
-        cached or tokens(field("prompt_cache_hit_tokens")),  # DeepSeek's name for it
-        tokens(get(inputs, "cache_write_tokens")),
-        reasoning,
-        _cost(field),
-    )
+    cached = written = 0
+    if inputs is not None:
+        cached = tokens(get(inputs, "cached_tokens"))
+        written = tokens(get(inputs, "cache_write_tokens"))
+    if not cached and (hit := field("prompt_cache_hit_tokens")) is not None:  # DeepSeek's name
+        cached = tokens(hit)
+    ticks, cost = field("cost_in_usd_ticks"), field("cost")
+    reported = None if ticks is None and cost is None else _reported(ticks, cost)
+    return Usage(prompt, completion, cached, written, reasoning, reported)
 
 
-def _cost(field: Callable[[str], Any]) -> float | None:
+def _reported(ticks: Any, cost: Any) -> float | None:
     """USD, as OpenRouter and LiteLLM (a number), Perplexity (a dict) or xAI (ticks) report it."""
-    if (ticks := amount(field("cost_in_usd_ticks"))) is not None:
-        return ticks / _TICKS_PER_USD
-    cost = field("cost")
-    return amount(get(cost, "total_cost")) if isinstance(cost, dict) else amount(cost)
+    if (ticks := amount(ticks)) is not None:
+        return float(ticks / _TICKS_PER_USD)
+    return amount(get(cost, "total_cost") if isinstance(cost, dict) else cost)
