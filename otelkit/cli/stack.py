@@ -34,8 +34,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(folder: Path) -> int:
-    written = stack.export(folder)
-    print(f"{len(written)} files written to {folder}. Next:\n")
+    copy = stack.export(folder)
+    for change in copy.changes:
+        print(f".env: {change}")
+    print(f"{len(copy.files)} files written to {folder}. Next:\n")
     print(f"  cd {folder}\n  docker compose up -d")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from otelkit import stack
 from otelkit.cli import main
 from otelkit.errors import OtelkitError
+from otelkit.stack import dotenv
 
 from .programs import ROOT, forced_into_the_wheel
 
@@ -23,7 +25,7 @@ def alertmanager(folder: Path) -> dict[str, object]:
 
 
 def test_a_copy_has_what_the_repository_has(tmp_path: Path) -> None:
-    written = stack.export(tmp_path / "monitoring", environ={})
+    written = stack.export(tmp_path / "monitoring", environ={}).files
 
     same = {path for path in written if path != Path(".env")}
     assert {Path("docker-compose.yml"), Path("collector/config.yaml")} < same
@@ -36,9 +38,9 @@ def test_secrets_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyP
     secrets = tmp_path / "mine" / "collector" / "alertmanager" / "secrets"
     secrets.mkdir()
     (secrets / "slack_url").write_text("https://hooks.example.com/hush")
-    monkeypatch.setattr(stack, "locate", lambda: tmp_path / "mine")
+    monkeypatch.setattr("otelkit.stack.copies.locate", lambda: tmp_path / "mine")
 
-    written = stack.export(tmp_path / "copy", environ={})
+    written = stack.export(tmp_path / "copy", environ={}).files
 
     assert Path("collector/alertmanager/alertmanager.yml") in written
     assert not list((tmp_path / "copy").rglob("slack_url"))
@@ -47,7 +49,7 @@ def test_secrets_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_wheel_has_what_is_copied_and_no_secrets(tmp_path: Path) -> None:
     forced = [Path(name) for name in forced_into_the_wheel()]
-    written = stack.export(tmp_path, environ={})
+    written = stack.export(tmp_path, environ={}).files
 
     assert [path for path in written if not any(map(path.is_relative_to, forced))] == []
     secret = Path("collector/alertmanager/secrets/slack_url")
@@ -120,15 +122,81 @@ def test_secrets_are_files_and_in_no_rendered_line() -> None:
 def test_a_second_export_keeps_what_is_the_users(tmp_path: Path) -> None:
     stack.export(tmp_path, environ={})
     (tmp_path / "collector/extras.yaml").write_text("exporters: {}\n")
-    (tmp_path / ".env").write_text("GRAFANA_IMAGE=mine\n")
+    with (tmp_path / ".env").open("a") as env:
+        env.write("COMPOSE_PROFILES=elk\nHOST_NAME=tower # mine, caf\u00e9\n")
+    before = (tmp_path / ".env").read_bytes()
     (tmp_path / "collector/config.yaml").write_text("old")
 
-    written = stack.export(tmp_path, environ={})
+    written, changes = stack.export(tmp_path, environ={})
 
     assert (tmp_path / "collector/extras.yaml").read_text() == "exporters: {}\n"
-    assert (tmp_path / ".env").read_text() == "GRAFANA_IMAGE=mine\n"
+    assert (tmp_path / ".env").read_bytes() == before
+    assert changes == []
     assert (tmp_path / "collector/config.yaml").read_text() != "old"
-    assert not {Path(".env"), Path("collector/extras.yaml")} & set(written)
+    assert Path("collector/extras.yaml") not in written
+
+
+def test_a_second_export_keeps_the_receivers_that_the_first_was_given(tmp_path: Path) -> None:
+    given = {"ALERT_RECEIVER": "slack", "ALERT_SLACK_CHANNEL": "#ops: urgent # $really"}
+    first = stack.export(tmp_path, environ=given)
+    second = stack.export(tmp_path, environ={"ALERT_CRITICAL_RECEIVER": "email"})
+    third = stack.export(tmp_path, environ={"ALERT_RECEIVER": "webhook"})
+
+    said = yaml.safe_load((tmp_path / "collector/alertmanager/alertmanager.yml").read_text())
+    receivers = {receiver["name"]: receiver for receiver in said["receivers"]}
+    assert said["route"]["receiver"] == "webhook"
+    assert said["route"]["routes"][0]["receiver"] == "email"
+    assert receivers["slack"]["slack_configs"][0]["channel"] == "#ops: urgent # $really"
+    assert [len(copy.changes) for copy in (first, second, third)] == [2, 1, 1]
+    assert third.changes == ["ALERT_RECEIVER=webhook in place of slack, from the environment"]
+
+
+@pytest.mark.parametrize("line", ["=email", "='email'  # at night", '="email"', "=email # mine"])
+def test_receivers_can_be_set_in_the_file_of_settings(line: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"ALERT_RECEIVER{line}\n")
+
+    stack.export(tmp_path, environ={})
+
+    said = yaml.safe_load((tmp_path / "collector/alertmanager/alertmanager.yml").read_text())
+    assert said["route"]["receiver"] == "email"
+    assert f"ALERT_RECEIVER{line}" in (tmp_path / ".env").read_text().splitlines()
+
+
+@pytest.mark.parametrize("value", ["it's", "two\nlines"])
+def test_a_value_that_the_file_of_settings_cannot_hold_is_an_error(
+    value: str, tmp_path: Path
+) -> None:
+    with pytest.raises(OtelkitError, match=r"ALERT_EMAIL_TO=.* cannot be kept in \.env"):
+        stack.export(tmp_path / "out", environ={"ALERT_EMAIL_TO": value})
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_export_brings_the_images_of_this_release_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = dotenv.read((ROOT / ".env").read_text())
+    jaeger, loki = shipped["JAEGER_IMAGE"], shipped["LOKI_IMAGE"]
+    mine = [
+        "JAEGER_IMAGE=jaegertracing/jaeger:2.9.0  # old",
+        "PROMETHEUS_IMAGE=mirror.example.com/prom/prometheus:v3.1.0",
+        "GRAFANA_IMAGE=grafana/grafana:99.0.0",
+        "OTELCOL_IMAGE=otel/opentelemetry-collector-contrib@sha256:00",
+        'EXAMPLE_PACKAGE="otelkit[demo]==0.0.1"',
+        "COLLECTOR_OVERLAYS=",
+    ]
+    (tmp_path / ".env").write_text("\n".join(mine))
+
+    assert main(["stack", "export", str(tmp_path)]) == 0
+
+    said = capsys.readouterr().out
+    kept = (tmp_path / ".env").read_text().splitlines()
+    assert f".env: JAEGER_IMAGE={jaeger} in place of jaegertracing/jaeger:2.9.0\n" in said
+    assert f".env: LOKI_IMAGE={loki} is new\n" in said
+    assert {f"JAEGER_IMAGE={jaeger}", f"LOKI_IMAGE={loki}", *mine[1:4], mine[5]} <= set(kept)
+    assert mine[0] not in kept
+    assert mine[4] not in kept
+    assert len(kept) == len({line.partition("=")[0] for line in kept})
 
 
 def test_the_stack_is_not_written_over_itself() -> None:
@@ -162,7 +230,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (programs / name).symlink_to(f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
-    monkeypatch.delenv("OTELKIT_OTELCOL", raising=False)
+    for variable in ("OTELKIT_OTELCOL", "OTELKIT_JAEGER"):
+        monkeypatch.delenv(variable, raising=False)
 
 
 @pytest.mark.usefixtures("bare")
@@ -172,8 +241,8 @@ def test_a_check_without_programs_says_what_each_needs(
     assert main(["stack", "check"]) == 0
 
     said = capsys.readouterr().out
-    for needed in ("OTELKIT_OTELCOL", "promtool on PATH", "amtool on PATH", "docker compose"):
-        assert f"needs {needed}" in said or needed in said
+    programs = ("otelcol-contrib", "jaeger", "loki", "promtool", "amtool", "docker compose")
+    assert [program for program in programs if f"needs {program}" not in said] == []
     assert " 0 wrong" in said
 
 
@@ -184,8 +253,23 @@ def test_a_check_names_every_part_of_the_stack() -> None:
     parts = {path.name for path in (ROOT / "collector").iterdir() if path.is_dir()}
     looked_at = {finding.what.partition(":")[0] for finding in findings}
     assert parts - {"overlays", "scale"} <= looked_at  # these are the collector's
-    unseen = {"loki: loki.yaml", "jaeger: jaeger.yaml", "grafana: provisioning"}
-    assert unseen <= {finding.what for finding in findings if finding.state == "unchecked"}
+    dashboards = {finding.what for finding in findings if finding.state != "unchecked"}
+    assert all(re.fullmatch(r"grafana: \w+\.json", what) for what in dashboards)
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_check_shows_loki_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loki = tmp_path / "bin" / "loki"
+    loki.write_text('#!/bin/sh\necho "$@"\nexit 1\n')
+    loki.chmod(0o755)
+
+    assert main(["stack", "check"]) == 1
+
+    path = ROOT / "collector" / "loki" / "loki.yaml"
+    said = capsys.readouterr().out
+    assert f"✗ loki: loki.yaml\n    -verify-config -config.file={path}\n" in said
 
 
 @pytest.mark.usefixtures("bare")

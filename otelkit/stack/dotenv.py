@@ -1,0 +1,81 @@
+"""The ``.env`` of a copy: the user's file, into which newer images and new settings are merged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from otelkit.errors import OtelkitError
+
+_LINE = re.compile(r"""(\w+)=(?:'([^']*)'|"([^"]*)"|(.*?))\s*(?:\s#.*)?""")
+_PINNED = re.compile(r"(.+?)(?::|==)v?(\d+(?:\.\d+)*)([-.+\w]*)")
+
+
+class Merged(NamedTuple):
+    """The text of ``.env``, and a line for each setting that is not what it was."""
+
+    text: str
+    changes: list[str]
+
+
+def read(text: str) -> dict[str, str]:
+    """Return the settings in ``text``, by name."""
+    found = (_LINE.fullmatch(line.strip()) for line in text.splitlines())
+    return {one[1]: one[2] or one[3] or one[4] or "" for one in found if one}
+
+
+def merge(kept: str, shipped: str) -> Merged:
+    """Bring a ``.env`` that is kept to what this release ships.
+
+    A pin (an image, the package of the example) of an older version becomes the shipped one, and
+    settings that are not there are added. All else is the user's: an image of another name or of a
+    newer version, too.
+    """
+    has, changes = read(kept), list[str]()
+    for line in shipped.splitlines():
+        for name, value in read(line).items():
+            if name not in has:
+                changes.append(f"{name}={value} is new")
+            elif _is_older(has[name], value):
+                changes.append(f"{name}={value} in place of {has[name]}")
+            else:
+                continue
+            kept = _with(kept, name, line)
+    return Merged(kept, changes)
+
+
+def keep(text: str, settings: Mapping[str, str]) -> Merged:
+    """Write ``settings`` into ``text``.
+
+    Raises:
+        OtelkitError: A value has a quote or a line end: Docker Compose, too, reads this file.
+    """
+    has, changes = read(text), list[str]()
+    for name, value in settings.items():
+        if re.search(r"['\r\n]", value):
+            raise OtelkitError(f"{name}={value!r}: a quote or a line end cannot be kept in .env")
+        if has.get(name) != value:
+            text = _with(text, name, f"{name}='{value}'")
+            before = f" in place of {has[name]}" if has.get(name) else ""
+            changes.append(f"{name}={value}{before}, from the environment")
+    return Merged(text, changes)
+
+
+def _is_older(kept: str, shipped: str) -> bool:
+    ours, theirs = _PINNED.fullmatch(shipped), _PINNED.fullmatch(kept)
+    if not (ours and theirs) or ours[1] != theirs[1]:
+        return False
+    return _numbers(theirs[2]) < _numbers(ours[2])
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
+
+
+def _with(text: str, name: str, line: str) -> str:
+    """``text`` with ``line`` as what it says of ``name``."""
+    old = re.compile(rf"^[ \t]*{name}=.*$", re.MULTILINE)
+    if old.search(text):
+        return old.sub(lambda _: line, text)
+    return f"{text.rstrip()}\n{line}\n"
