@@ -97,6 +97,7 @@ class Telemetry:
         found["service"] = providers.attributes["service.name"] if providers else None
         from otelkit import integrations, logs  # not needed before, and slow to import
 
+        found["logs"]["destinations"].update(logs.destinations())
         found["logs"]["disabled_loggers"] = logs.disabled_loggers()
         found["instrumented"] = integrations.active() if providers else []
         found["problems"] = list(self.problems)

@@ -378,6 +378,39 @@ def test_grpc_without_its_extra_is_http_and_a_warning_and_an_error_as_an_argumen
     assert "using http/protobuf instead" in done.stderr
 
 
+def test_status_counts_the_lines_that_the_log_file_took_and_lost(tmp_path):
+    # A file may be that large and no larger: then the disk is full.
+    file = tmp_path / "app.log"
+    done = python(
+        """
+        import logging, os, resource, otelkit
+        telemetry = otelkit.setup(instrument="none")
+        look = lambda: otelkit.status()["logs"]["destinations"]["file"]
+        before = look()
+        logging.getLogger("app").warning("taken")
+        taken = look()
+        assert taken["endpoint"] == os.environ["OTELKIT_LOG_FILE"]
+        assert (taken["sent"] - before["sent"], taken["failed"]) == (1, 0), taken
+        assert taken["last_success"] and taken["last_error"] is None, taken
+        lines = os.path.getsize(taken["endpoint"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (lines, resource.RLIM_INFINITY))
+        for number in range(3):
+            logging.getLogger("app").warning("lost %d", number)
+        lost = look()
+        assert lost["sent"] == taken["sent"], lost
+        assert lost["failed"] == 4, lost  # with the line that tells of the first
+        assert lost["last_error"] == "File too large", lost
+        if os.fork() == 0:
+            found = look()
+            os._exit(found["sent"] + found["failed"])
+        print(os.wait()[1])
+        """,
+        environ={**NOWHERE, "OTELKIT_LOG_FILE": str(file)},
+    )
+    assert done.stdout == "0\n"
+    assert file.read_text().splitlines()[-1].startswith("{")
+
+
 def test_status_names_the_loggers_that_the_application_disabled():
     python(
         """

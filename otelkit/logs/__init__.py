@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 from opentelemetry._logs import LoggerProvider
 from wrapt import register_post_import_hook
@@ -28,6 +29,7 @@ from otelkit.settings import Settings
 
 __all__ = [
     "RequestIdMiddleware",
+    "destinations",
     "disabled_loggers",
     "install",
     "last_words",
@@ -45,6 +47,7 @@ class _Installed:
     outputs: Outputs
     console: Console
     stdlib: stdlib.Bridge
+    file: LogFile | None
     packaged: list[logging.Handler]
     bridges: dict[str, loguru.Bridge | structlog.Bridge] = field(default_factory=dict)
 
@@ -78,6 +81,7 @@ def install(settings: Settings, logger_provider: LoggerProvider | None) -> list[
     service = _service_name(settings, logger_provider)
     handlers: list[logging.Handler] = []
     packaged: list[logging.Handler] = []
+    file: LogFile | None = None
     if logger_provider is not None:
         handlers.append(OtlpHandler(logger_provider, settings))
         packaged = _remove_packaged_handlers()
@@ -93,7 +97,7 @@ def install(settings: Settings, logger_provider: LoggerProvider | None) -> list[
     console = Console(settings, service)
     console.attach()
     bridge = stdlib.Bridge(settings, outputs, console)
-    _installed = _Installed(outputs, console, bridge, packaged)
+    _installed = _Installed(outputs, console, bridge, file, packaged)
     counts.observe()
     for name in (loguru.NAME, structlog.NAME):
         if name in sys.modules:
@@ -154,14 +158,22 @@ def say_kept_back() -> None:
         _logger.handle(record)  # whatever level this logger has: the line's own let it pass
 
 
-def _forget_kept_back() -> None:
-    # What the parent kept back, the parent says.
+def _forget() -> None:
+    # What the parent kept back, wrote and lost, the parent says.
     if _installed is not None:
         _installed.outputs.kept_back()
+        if _installed.file is not None:
+            _installed.file.forget()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_kept_back)
+    os.register_at_fork(after_in_child=_forget)
+
+
+def destinations() -> dict[str, dict[str, Any]]:
+    """What became of the lines of the log file, if there is one, as of what is sent elsewhere."""
+    file = _installed.file if _installed is not None else None
+    return {"file": file.status()} if file is not None else {}
 
 
 def disabled_loggers() -> list[str]:

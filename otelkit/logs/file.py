@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import time
+from typing import Any
 
 from otelkit.logs.quiet import QuietHandler
 
@@ -43,13 +44,35 @@ class LogFile(QuietHandler):
         self._next_look = time.monotonic() + _LOOK_EVERY
         self._torn = False  # the last line is there in part, because the disk was full
         self._stuck = False
+        self.forget()
         self._file: int | None = self._open()
+
+    def forget(self) -> None:
+        """Count from zero, as a forked child must."""
+        self.failed = self._written = 0
+        self.last_error = None
+        self._last_success: float | None = None
+
+    def status(self) -> dict[str, Any]:
+        """What became of its lines, in the words that queues have for what they send."""
+        return {
+            "endpoint": self.output,
+            "sent": self._written,
+            "failed": self.failed,
+            "dropped": 0,
+            "spooled": 0,
+            "queued": 0,
+            "last_success": self._last_success,
+            "last_error": self.last_error,
+        }
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append the line of ``record``."""
         try:
             line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
             self._write(self._ready_for(len(line)), b"\n" + line if self._torn else line)
+            self._written += 1
+            self._last_success = record.created
         except Exception:
             self.handleError(record)
 
