@@ -26,6 +26,11 @@ class RequestIdMiddleware:
     replaced: it would end up in headers and logs. It belongs directly inside whatever makes the
     server span, around all else, error handling included.
 
+    What a server answers by itself is without it: 500 for an exception that leaves the application,
+    403 for a websocket that is closed before it was accepted. (That could be said as a response of
+    the application's, where the server takes one. But then ``TestClient`` gives its tests another
+    error, which has no close code.)
+
     Args:
         app: The ASGI application.
     """

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from otelkit import context
 from otelkit.logs import RequestIdMiddleware, correlation
@@ -108,14 +110,25 @@ def test_a_second_middleware_changes_nothing() -> None:
     assert len(Connection(app).run().answered) == 1
 
 
-def test_websockets_are_answered_with_the_id() -> None:
-    async def accepting(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "websocket.accept"})
+@pytest.mark.parametrize("answer", ["websocket.accept", "websocket.http.response.start"])
+def test_websockets_are_answered_with_the_id(answer: str) -> None:
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": answer})
 
     connection = Connection(
-        RequestIdMiddleware(accepting), [(b"x-request-id", b"r1")], type="websocket"
+        RequestIdMiddleware(answering), [(b"x-request-id", b"r1")], type="websocket"
     )
     assert connection.run().answered == [b"r1"]
+
+
+def test_a_websocket_that_is_refused_gives_tests_of_the_application_its_close_code() -> None:
+    async def refusing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.close", "code": 1008, "reason": "not you"})
+
+    client = TestClient(RequestIdMiddleware(refusing))
+    with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect("/"):
+        pass
+    assert (refused.value.code, refused.value.reason) == (1008, "not you")
 
 
 def test_lifespan_is_passed_on() -> None:
