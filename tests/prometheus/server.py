@@ -31,16 +31,16 @@ class Prometheus:
     """Answers queries."""
 
     def __init__(self, port: int) -> None:
-        self._address = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
 
     def ready(self) -> bool:
         with contextlib.suppress(OSError):
-            return bool(urllib.request.urlopen(f"{self._address}/-/ready").status == 200)
+            return bool(urllib.request.urlopen(f"{self.url}/-/ready").status == 200)
         return False
 
     def ask(self, path: str, **parameters: Any) -> Any:
         query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self._address}/api/v1/{path}?{query}") as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}") as answer:
             return json.load(answer)["data"]
 
     def query(self, query: str) -> dict[tuple[tuple[str, str], ...], float]:
