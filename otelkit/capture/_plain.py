@@ -26,7 +26,7 @@ def encode_plain(value: object, max_bytes: int, redact: bool) -> tuple[str, int]
     what the encoder raises, for instance for texts that are not valid Unicode.
     """
     texts: list[str] = []
-    if _walk((value,), max_bytes, 0, redact, texts) < 0:
+    if not _is_plain(value, max_bytes, redact, texts):
         return None
     if redact and hold_secrets(texts):
         return None
@@ -35,40 +35,53 @@ def encode_plain(value: object, max_bytes: int, redact: bool) -> tuple[str, int]
     return (text, size) if size <= max_bytes else None
 
 
-def _walk(container: Any, left: int, depth: int, redact: bool, texts: list[str]) -> int:
-    """What is left of ``left`` bytes after ``container``, roughly; negative if it is not plain.
+def _is_plain(value: object, left: int, redact: bool, texts: list[str]) -> bool:
+    """Whether ``value`` is plain throughout, and roughly not larger than ``left`` bytes.
 
-    Gathers its texts. Types are compared by identity alone: all else may run code of theirs.
+    Gathers its texts, level by level. Types are compared by identity alone: all else may run code
+    of theirs.
     """
-    left -= 2 * len(container)
-    if left < 0 or depth > MAX_DEPTH:
-        return -1
-    if type(container) is dict:
-        for key in container:
-            if type(key) is not str or not (
-                key in harmless_keys or (admit(key) if redact else len(key) <= _LONGEST_KEY)
-            ):
-                return -1
-        container = container.values()
-    for value in container:
-        kind = type(value)
-        if kind is str:
-            left -= len(value)
-            texts.append(value)
-        elif kind is int:
-            if not (-_LARGE < value < _LARGE or _is_plain_int(value, redact)):
-                return -1
-        elif kind is dict or kind is list or kind is tuple:
-            left = _walk(value, left, depth + 1, redact, texts)
+    level: list[Any] = [(value,)]
+    for _ in range(MAX_DEPTH + 1):
+        deeper = []
+        for container in level:
+            left -= 2 * len(container)
             if left < 0:
-                return -1
-        elif not (
-            value is None
-            or kind is bool
-            or (kind is float and value - value == 0.0)  # not infinite, not a number
-        ):
-            return -1
-    return left
+                return False
+            members = container
+            if type(container) is dict:
+                if not _are_plain_keys(container, redact):
+                    return False
+                members = container.values()
+            for member in members:
+                kind = type(member)
+                if kind is str:
+                    left -= len(member)
+                    texts.append(member)
+                elif kind is int:
+                    if not (-_LARGE < member < _LARGE or _is_plain_int(member, redact)):
+                        return False
+                elif kind is dict or kind is list or kind is tuple:
+                    deeper.append(member)
+                elif not (
+                    member is None
+                    or kind is bool
+                    or (kind is float and member - member == 0.0)  # not infinite, not a number
+                ):
+                    return False
+        if not deeper:
+            return left >= 0
+        level = deeper
+    return False
+
+
+def _are_plain_keys(keys: dict[Any, Any], redact: bool) -> bool:
+    for key in keys:
+        if type(key) is not str:
+            return False
+        if key not in harmless_keys and not (admit(key) if redact else len(key) <= _LONGEST_KEY):
+            return False
+    return True
 
 
 def _is_plain_int(value: int, redact: bool) -> bool:

@@ -134,13 +134,14 @@ def _generator(function: Function, begin: Begin) -> Function:
         see = call.chunk if call.sees_chunks else None
         closing = False
         try:
-            value = run(generator.send, None)
+            send = generator.send
+            value = run(send, None)
             body.share()
             while True:
                 if see is not None:
                     see(value)
                 try:
-                    step, given = generator.send, (yield value)
+                    step, given = send, (yield value)
                 except GeneratorExit:
                     closing = True
                     run(generator.close)
@@ -174,16 +175,17 @@ def _async_generator(function: Function, begin: Begin) -> Function:
             see = call.chunk if call.sees_chunks else None
         run, chunk, closing = body.run, [None], False
         steps = _steps(generator, chunk)
+        send = steps.send
         try:
-            await _next_chunk(steps, run, run(steps.send, None))
+            await _next_chunk(steps, run, run(send, None))
             body.share()
             while True:
                 if see is not None:
                     see(chunk[0])
                 try:
-                    resume, given = steps.send, (yield chunk[0])
+                    resume, given = send, (yield chunk[0])
                 except GeneratorExit:
-                    closing, resume, given = True, steps.send, _CLOSE
+                    closing, resume, given = True, send, _CLOSE
                 except BaseException as error:
                     resume, given = steps.throw, error
                 waiting = run(resume, given)
@@ -212,7 +214,7 @@ def _steps(generator: Any, chunk: list[Any]) -> Generator[Any, Any, None]:
     It yields ``_CHUNK`` when the next value is in ``chunk``, and in between whatever the generator
     waits for. No task is made, and most chunks cost one resumption.
     """
-    step = _first_step(generator)
+    step, asend = _first_step(generator), generator.asend
     while True:
         chunk[0] = yield from step
         try:
@@ -225,7 +227,7 @@ def _steps(generator: Any, chunk: list[Any]) -> Generator[Any, Any, None]:
             if given is _CLOSE:
                 yield from generator.aclose()
                 raise GeneratorExit
-            step = generator.asend(given)
+            step = asend(given)
 
 
 @types.coroutine
