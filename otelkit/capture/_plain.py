@@ -16,7 +16,7 @@ from otelkit.redaction import admit, harmless_keys, hold_secrets, is_card_number
 MAX_DEPTH = 24
 
 _LONGEST_KEY = 64
-_LARGE = 10**12  # integers from here on are looked at twice
+_LEAST, _MOST = -(10**12), 10**12  # integers beyond are looked at twice
 
 
 def encode_plain(value: object, max_bytes: int, redact: bool) -> tuple[str, int] | None:
@@ -45,7 +45,7 @@ def _is_plain(value: object, left: int, redact: bool, texts: list[str]) -> bool:
     for _ in range(MAX_DEPTH + 1):
         deeper = []
         for container in level:
-            left -= 2 * len(container)
+            left -= len(container)
             if left < 0:
                 return False
             members = container
@@ -59,7 +59,7 @@ def _is_plain(value: object, left: int, redact: bool, texts: list[str]) -> bool:
                     left -= len(member)
                     texts.append(member)
                 elif kind is int:
-                    if not (-_LARGE < member < _LARGE or _is_plain_int(member, redact)):
+                    if not (_LEAST < member < _MOST or _is_plain_int(member, redact)):
                         return False
                 elif kind is dict or kind is list or kind is tuple:
                     deeper.append(member)
@@ -77,9 +77,9 @@ def _is_plain(value: object, left: int, redact: bool, texts: list[str]) -> bool:
 
 def _are_plain_keys(keys: dict[Any, Any], redact: bool) -> bool:
     for key in keys:
-        if type(key) is not str:
-            return False
-        if key not in harmless_keys and not (admit(key) if redact else len(key) <= _LONGEST_KEY):
+        if type(key) is str and key in harmless_keys:
+            continue
+        if type(key) is not str or not (admit(key) if redact else len(key) <= _LONGEST_KEY):
             return False
     return True
 
