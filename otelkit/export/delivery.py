@@ -137,12 +137,17 @@ class Delivery:
 
     def _keep(self, batch: Batch) -> bool:
         """Moves a pending batch to disk; false where there is none to take it."""
-        if self._lane is None or not self._lane.put(batch.size, batch.payload):
+        if self._lane is None:
             return False
-        with self._account.lock:
-            if self._pending and self._pending[0] is batch:
-                self._pending.popleft()
-                self._account.spool(batch.size)
+        with self._lane.alone():  # whoever ends the queue waits for it, and does not write it, too
+            if self._first() is not batch:
+                return True  # the account was closed meanwhile
+            if not self._lane.put(batch.size, batch.payload):
+                return False
+            with self._account.lock:
+                if self._first() is batch:
+                    self._pending.popleft()
+                    self._account.spool(batch.size)
         return True
 
     def _ready(self) -> bool:

@@ -8,6 +8,7 @@ as success, and hold up the exit of a process for as long as their peer likes.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -165,9 +166,13 @@ class Queue:
         return request.wait
 
     def finish(self) -> None:
-        """Closes the account: what is left goes to disk, however slow that is, or is lost."""
-        with self.account.lock:
-            self._closed = True
+        """Closes the account: what is left goes to disk, however slow that is, or is lost.
+
+        Lost also where the worker's last write to the disk hangs: nobody waits for that for long.
+        """
+        self._closed = True
+        disk = contextlib.nullcontext() if self._lane is None else self._lane.alone()
+        with disk, self.account.lock:
             encoding, self._encoding = self._encoding, []  # by the worker, which is too late
             self._items.extendleft(reversed(encoding))
             while self._lane is not None and self._items:

@@ -8,11 +8,13 @@ latest. So several processes share a folder, and what a killed one has left is s
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import secrets
+import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from otelkit.spool.files import Stored
 logger = logging.getLogger("otelkit")
 
 REST = 60.0  # seconds without a try after the disk has failed
+HANGS = 5.0  # seconds that one thread waits for the writing of another; then the disk has failed
 
 
 class Taken(NamedTuple):
@@ -48,6 +51,7 @@ class Spool:
     def reset(self) -> None:
         """Speaks for this process from now on; call it in a forked child."""
         self.writer = f"{os.getpid()}_{secrets.token_hex(4)}"
+        self._writing = threading.RLock()
         self._rest_until = 0.0
         self._complained = False
 
@@ -59,6 +63,19 @@ class Spool:
     def usable(self) -> bool:
         """Whether the disk is worth a try."""
         return time.monotonic() >= self._rest_until
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else in this process writes meanwhile, unless the disk cannot be used anyway."""
+        writing, worth_it = self._writing, self.usable()
+        ours = worth_it and writing.acquire(timeout=HANGS)
+        if worth_it and not ours:
+            self.failed(TimeoutError(errno.ETIMEDOUT, "it hangs"))
+        try:
+            yield
+        finally:
+            if ours:
+                writing.release()
 
     def failed(self, error: OSError) -> None:
         """The disk cannot be used: batches stay in memory for a while, and it is said once."""
@@ -127,22 +144,27 @@ class Lane:
             own: They ended in this process, which is told what becomes of them.
         """
         size = files.HEADER + len(body)
-        if not self._spool.usable() or size > self._spool.limit:
-            return False
-        try:
-            self._spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            self._spool.make_room(size)
-            self._count += 1
-            start = f"{time.time_ns():020d}-{self._spool.writer}-{self._count}"
-            name = f"{start}.{items}.{size}.batch"
-            files.write(self._folder / name, body)
-        except OSError as error:
-            self._spool.failed(error)
-            return False
-        if own:
-            self._own[name] = items
-        return True
+        with self._spool.alone():
+            if not self._spool.usable() or size > self._spool.limit:
+                return False
+            try:
+                name = self._write(items, size, body)
+            except OSError as error:
+                self._spool.failed(error)
+                return False
+            if own:
+                self._own[name] = items
+            return True
+
+    def _write(self, items: int, size: int, body: bytes) -> str:
+        self._spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._spool.make_room(size)
+        self._count += 1
+        start = f"{time.time_ns():020d}-{self._spool.writer}-{self._count}"
+        name = f"{start}.{items}.{size}.batch"
+        files.write(self._folder / name, body)
+        return name
 
     def divide(self, entry: Stored, parts: Sequence[tuple[int, bytes]]) -> int:
         """Puts parts of a batch beside it, each with its number of items.
@@ -158,6 +180,10 @@ class Lane:
     def usable(self) -> bool:
         """Whether the disk is worth a try."""
         return self._spool.usable()
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody else in this process writes meanwhile; see :meth:`Spool.alone`."""
+        return self._spool.alone()
 
     def take(self) -> Generator[Taken, None, None]:
         """The batches of the lane, oldest first, one locked at a time; those of others included."""

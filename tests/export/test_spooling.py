@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from otelkit import spool
 from otelkit.export import delivery
 from otelkit.export.account import Counts
 from otelkit.export.exporter import Answer, Batch
@@ -185,6 +186,51 @@ def test_a_disk_that_hangs_at_the_end_holds_up_nobody_who_comes_too_late(
     late.join(60)
     assert not held_up
     assert queue.counts() == Counts(dropped=1, spooled=1)
+
+
+def test_a_batch_that_is_on_its_way_to_the_disk_at_the_end_is_there_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def write(path: Path, body: bytes) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            writing.set()
+            until(lambda: queue._closed, 60)
+        real(path, body)
+
+    real, writing = files.write, threading.Event()
+    monkeypatch.setattr(files, "write", write)
+    queue = make(Bytes(lambda batch: RETRY))
+    queue.put(1)
+    queue.request(time.monotonic())
+    assert writing.wait(60)
+    queue.finish()
+    assert queue.counts() == Counts(spooled=1)
+    close(queue, seconds=60)  # the worker comes back from the disk, and ends
+    assert len(list(tmp_path.rglob("*.batch"))) == 1
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_end(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def write(path: Path, body: bytes) -> None:
+        writing.set()
+        goes_on.wait(60)
+        real(path, body)
+
+    real, writing, goes_on = files.write, threading.Event(), threading.Event()
+    monkeypatch.setattr(files, "write", write)
+    monkeypatch.setattr(spool, "HANGS", 0.01)
+    queue = make(Bytes(lambda batch: RETRY), batch_size=1)
+    for number in range(3):
+        queue.put(number)
+    queue.request(time.monotonic())
+    assert writing.wait(60)
+    queue.finish()
+    assert queue.counts().lost == total(queue) == 3
+    assert "cannot be used (it hangs)" in caplog.text
+    goes_on.set()
+    close(queue, seconds=60)  # the worker comes back from the disk, and ends
+    assert queue.counts().lost == total(queue) == 3
 
 
 def test_what_is_refused_for_good_leaves_the_disk_and_has_failed(make: Make) -> None:
