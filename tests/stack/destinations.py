@@ -10,6 +10,7 @@ import json
 import os
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +74,7 @@ class Jaeger(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[misc]
         self.stop()
 
 
-class _HttpDestination:
+class _HttpDestination(ABC):
     """A server that hands each request to ``answer``; it can go away and come back."""
 
     def __init__(self) -> None:
@@ -82,8 +83,9 @@ class _HttpDestination:
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
 
+    @abstractmethod
     def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
-        raise NotImplementedError
+        """Return status and body of the answer to a request."""
 
     def start(self) -> Any:
         destination = self
@@ -314,9 +316,9 @@ class Webhook(_HttpDestination):
         self.alerts += json.loads(body)["alerts"]
         return 200, b""
 
-    def names(self, status: str = "firing", **labels: str) -> set[str]:
-        """Alerts of this status that came with these labels."""
-        found = [alert["labels"] for alert in list(self.alerts) if alert["status"] == status]
+    def names(self, status: str = "firing", since: int = 0, **labels: str) -> set[str]:
+        """Alerts of this status that came with these labels, the first ``since`` left out."""
+        found = [alert["labels"] for alert in self.alerts[since:] if alert["status"] == status]
         return {has["alertname"] for has in found if labels.items() <= has.items()}
 
 

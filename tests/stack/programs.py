@@ -13,8 +13,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,7 @@ class Collector(Program):
 
     Args:
         otelcol: The program.
-        folder: For its queue, its log, and the file that moves its ports.
+        folder: For its queue, its log, and the file with its ports and the changes.
         files: Configuration, merged in this order.
         changes: Merged last; what a test needs to be other than shipped.
         env: Addresses of the destinations.
@@ -179,10 +179,10 @@ class Collector(Program):
         self._disk = disk
         names = ("grpc", "http", "page", "own", "health")
         self.ports = {name: free_port() for name in names}
-        moved = folder / "ports.yaml"
-        moved.write_text(json.dumps(merged(self._moved(), changes or {})))
+        self._changes = folder / "changes.yaml"
+        self._changes.write_text(json.dumps(merged(self._moved(), changes or {})))
         super().__init__(
-            [*_on(disk), otelcol, *(f"--config={path}" for path in (*files, moved))],
+            [*_on(disk), otelcol, *(f"--config={path}" for path in (*files, self._changes))],
             folder / "otelcol.log",
             f"http://127.0.0.1:{self.ports['health']}",
             {
@@ -209,6 +209,21 @@ class Collector(Program):
     @property
     def http(self) -> str:
         return f"http://127.0.0.1:{self.ports['http']}"
+
+    @contextmanager
+    def changed(self, changes: Mapping[str, Any]) -> Iterator[None]:
+        """Run it with further changes as long as the block; it starts anew before and after."""
+        before = self._changes.read_text()
+        self._restart(json.dumps(merged(json.loads(before), changes)))
+        try:
+            yield
+        finally:
+            self._restart(before)
+
+    def _restart(self, changes: str) -> None:
+        self.stop()
+        self._changes.write_text(changes)
+        self.start()
 
     def fill_disk(self) -> Path:
         """Leave nothing free on the disk; returns the file to delete."""
