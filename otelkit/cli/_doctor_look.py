@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from otelkit import _environment, _repairs, _rooms, health, integrations, langsmith, runtime
 from otelkit.cli import _doctor_places
 from otelkit.export.exporter import Batch, Exporter
-from otelkit.export.http_client import shown
+from otelkit.export.http_client import without_credentials
 from otelkit.export.otlp_http import OtlpHttpExporter
 from otelkit.langsmith import connect
 from otelkit.providers import destinations, resource
@@ -216,5 +216,5 @@ def _plain(value: Any, *, secret: bool) -> Any:
     if isinstance(value, dict):
         return _environment.without_secrets(value)
     if isinstance(value, str) and "://" in value:
-        return _environment.harmless(shown(value))
+        return _environment.harmless(without_credentials(value))
     return list(value) if isinstance(value, tuple) else value

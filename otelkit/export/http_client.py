@@ -141,9 +141,10 @@ def _host(url: SplitResult) -> str:
     return url.netloc.rpartition("@")[2]
 
 
-def shown(url: str) -> str:
-    """``url`` without credentials, for people to read."""
-    return urlsplit(url)._replace(netloc=_host(urlsplit(url)), query="").geturl()
+def without_credentials(url: str) -> str:
+    """``url`` as people may read it; credentials may stand before its host, and in its query."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=_host(parts), query="").geturl()
 
 
 def _authorization(header: str, url: SplitResult) -> dict[str, str]:

@@ -28,7 +28,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otelkit.export.exporter import Answer, Batch, Exporter
-from otelkit.export.http_client import shown
+from otelkit.export.http_client import without_credentials
 from otelkit.export.sockets import Caller
 from otelkit.export.split import LEAVES, count, halve
 from otelkit.settings import Otlp
@@ -66,7 +66,7 @@ class OtlpExporter(Exporter):
     _client: Caller[Any]
 
     def __init__(self, signal: str, destination: Otlp) -> None:
-        self.endpoint = shown(destination.endpoint)
+        self.endpoint = without_credentials(destination.endpoint)
         self._signal = signal
         words = " ".join(destination.headers.values()).split()
         self._secrets = [word for word in words if len(word) >= _SHORTEST_SECRET]

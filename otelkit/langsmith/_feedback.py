@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 
 from opentelemetry import context
 
-from otelkit.export.http_client import shown
+from otelkit.export.http_client import without_credentials
 from otelkit.langsmith import _current, _lost
 from otelkit.langsmith._project import Project
 from otelkit.langsmith._runs import Run
@@ -115,9 +115,10 @@ def _give(feedback: _Feedback) -> Any:
         _lost.warn(key, 'install "otelkit[langsmith]" to give any')
     except HTTPError as error:
         hint = "; is LANGSMITH_API_KEY right?" if error.code in _REFUSED else ""
-        _lost.warn(key, f"{shown(project.endpoint)} answered {error.code} {error.reason}{hint}")
+        answer = f"{error.code} {error.reason}{hint}"
+        _lost.warn(key, f"{without_credentials(project.endpoint)} answered {answer}")
     except Exception as error:
-        _lost.warn(key, f"{shown(project.endpoint)}: {_plain(error)}")
+        _lost.warn(key, f"{without_credentials(project.endpoint)}: {_plain(error)}")
     else:
         return client if queued else None
     return None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from otelkit._parse import NOWHERE
-from otelkit.export.http_client import shown
+from otelkit.export.http_client import without_credentials
 from otelkit.settings import Settings
 
 _SWITCHES = ("TRACING_V2", "TRACING")  # in the order in which langsmith looks for one
@@ -155,7 +155,8 @@ def _odd_project(settings: Settings) -> str:
 
 
 def _sent_twice(settings: Settings) -> str:
-    ours, theirs = shown(settings.otlp("traces").endpoint), shown(settings.langsmith_endpoint)
+    ours = without_credentials(settings.otlp("traces").endpoint)
+    theirs = without_credentials(settings.langsmith_endpoint)
     if "otlp" not in settings.traces_exporter or urlsplit(ours).netloc != urlsplit(theirs).netloc:
         return ""
     return (

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from otelkit.export.http_client import shown
+from otelkit.export.http_client import without_credentials
 from otelkit.langsmith._runs import Run
 
 _PATIENCE = 5.0  # seconds for one request
@@ -41,7 +41,7 @@ class Project:
         self.name = name or "default"
         self.key = key
         self.workspace = workspace
-        self._site = _site(shown(self.endpoint))  # links are for everybody to see
+        self._site = _site(without_credentials(self.endpoint))  # links are for everybody to see
         self._ids: tuple[str, str] | None = None  # of workspace and project
         self._not_before = 0.0
 

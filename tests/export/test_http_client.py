@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from otelkit.export import sockets
-from otelkit.export.http_client import Client, shown
+from otelkit.export.http_client import Client, without_credentials
 from otelkit.export.otlp_http import OtlpHttpExporter
 from otelkit.settings import Otlp
 from tests.export.test_otlp import span
@@ -295,7 +295,7 @@ def test_credentials_of_the_address_are_basic_authorization(client: Make) -> Non
     ],
 )
 def test_an_address_is_shown_without_secrets(url: str, text: str) -> None:
-    assert shown(url) == text
+    assert without_credentials(url) == text
 
 
 @pytest.fixture(scope="module")
