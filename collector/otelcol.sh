@@ -7,26 +7,11 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 manifest="$here/builder.yaml"
 
-if [ -n "${OTELKIT_OTELCOL:-}" ]; then
-  [ -x "$OTELKIT_OTELCOL" ] || { echo "OTELKIT_OTELCOL=$OTELKIT_OTELCOL is no program" >&2; exit 1; }
-  echo "$OTELKIT_OTELCOL"
-  exit
-fi
-command -v otelcol-contrib || command -v otelcol && exit
-
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/otelkit"
 otelcol="$cache/otelcol-$(sha256sum "$manifest" | cut -c1-12)"
-if [ -x "$otelcol" ]; then
-  echo "$otelcol"
-  exit
-fi
-[ "${1:-}" != --find ] || exit 1
+. "$here/find.sh"
+find_program "${1:-}" OTELKIT_OTELCOL "$otelcol" otelcol-contrib otelcol
 
-command -v go >/dev/null || PATH="$PATH:/usr/local/go/bin"  # where Go's own archive puts it
-command -v go >/dev/null || {
-  echo "No collector: put otelcol-contrib on PATH, set OTELKIT_OTELCOL, or install Go to build one" >&2
-  exit 1
-}
 version=$(sed -n 's/^  version: //p' "$manifest")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -6,26 +6,11 @@ set -eu
 # The newest version that can be had as a module. It is Jaeger 2.13: both are made of one commit.
 version=v1.76.0
 
-if [ -n "${OTELKIT_JAEGER:-}" ]; then
-  [ -x "$OTELKIT_JAEGER" ] || { echo "OTELKIT_JAEGER=$OTELKIT_JAEGER is no program" >&2; exit 1; }
-  echo "$OTELKIT_JAEGER"
-  exit
-fi
-command -v jaeger && exit
-
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/otelkit"
 jaeger="$cache/jaeger-$version"
-if [ -x "$jaeger" ]; then
-  echo "$jaeger"
-  exit
-fi
-[ "${1:-}" != --find ] || exit 1
+. "$(dirname "$0")/../find.sh"
+find_program "${1:-}" OTELKIT_JAEGER "$jaeger" jaeger
 
-command -v go >/dev/null || PATH="$PATH:/usr/local/go/bin"  # where Go's own archive puts it
-command -v go >/dev/null || {
-  echo "No Jaeger: put jaeger on PATH, set OTELKIT_JAEGER, or install Go to build one" >&2
-  exit 1
-}
 echo "building Jaeger; on two cores this takes up to fifteen minutes" >&2
 mkdir -p "$cache"
 cd "$cache"
