@@ -16,7 +16,8 @@ from tests.integrations.conftest import wait_until
 from tests.prometheus import server
 from tests.prometheus.server import Prometheus
 from tests.prometheus.test_queries import NAMES, QUERIES, Work, answered, rules, sample  # noqa: F401
-from tests.stack.programs import Collector, Sample, find_otelcol, samples
+from tests.stack.conftest import otelcol  # noqa: F401
+from tests.stack.programs import Collector, Sample, samples
 
 pytestmark = pytest.mark.stack
 
@@ -29,10 +30,11 @@ class Way:
 
 
 @pytest.fixture(scope="module")
-def way(tmp_path_factory: pytest.TempPathFactory, sample: dict[str, Any]) -> Iterator[Way]:  # noqa: F811
-    otelcol = find_otelcol()
-    if otelcol is None:
-        pytest.skip("no collector: `make otelcol` finds or builds one (OTELKIT_OTELCOL names one)")
+def way(
+    tmp_path_factory: pytest.TempPathFactory,
+    sample: dict[str, Any],  # noqa: F811
+    otelcol: str,  # noqa: F811
+) -> Iterator[Way]:
     folder = tmp_path_factory.mktemp("collector")
     with ExitStack() as stack:
         enter = stack.enter_context
