@@ -185,9 +185,7 @@ def _tell(error: Exception) -> None:
     _logger.warning("otelkit: a value given to bind() is left out: %s", type(error).__name__)
 
 
-def attach(context: Context) -> Token[Context]:
-    """Make ``context`` the current one; give the token back to :func:`detach`."""
-    return otel_context.attach(context)
+attach = otel_context.attach  # give the token that it returns to detach()
 
 
 def detach(token: Token[Context]) -> None:

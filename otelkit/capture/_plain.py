@@ -26,7 +26,9 @@ def encode_plain(value: object, max_bytes: int, redact: bool) -> tuple[str, int]
     what the encoder raises, for instance for texts that are not valid Unicode.
     """
     texts: list[str] = []
-    if not _is_plain(value, max_bytes, redact, texts):
+    if type(value) is str and len(value) <= max_bytes:  # as most results are
+        texts.append(value)
+    elif not _is_plain(value, max_bytes, redact, texts):
         return None
     if redact and hold_secrets(texts):
         return None

@@ -177,9 +177,10 @@ class Operation:
 
     def _begin(self, parent: Context, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         around = scope(parent)
-        span = state.tracer.start_span(
-            self.span_name, parent, self.span_kind, self._span_attributes(around.workflow)
-        )
+        attributes = self.attributes
+        if around.workflow is not None and self.inherits_workflow:
+            attributes = self._inside(around.workflow)
+        span = state.tracer.start_span(self.span_name, parent, self.span_kind, attributes)
         context = trace.set_span_in_context(span, parent)
         if self.kind == "agent":
             context = with_scope(Scope(around.workflow, self.name, around.llm), context)
@@ -203,9 +204,8 @@ class Operation:
         except Exception:
             note_failure()  # the call has begun, and goes on
 
-    def _span_attributes(self, workflow: str | None) -> dict[str, AttributeValue]:
-        if workflow is None or not self.inherits_workflow:
-            return self.attributes
+    def _inside(self, workflow: str) -> dict[str, AttributeValue]:
+        """The attributes of a span inside ``workflow``."""
         found = self._span_sets.get(workflow)
         if found is None:
             found = {**self.attributes, semconv.WORKFLOW_NAME: workflow}
