@@ -205,7 +205,7 @@ def _provide_logs(settings: Settings, described: Resource) -> str:
         provider = LoggerProvider(
             resource=described,
             shutdown_on_exit=False,
-            **sampling.log_limits(settings),
+            log_record_limits=sampling.log_limits(settings),
         )
         provider.add_log_record_processor(_records)
         _logs.set_logger_provider(provider)

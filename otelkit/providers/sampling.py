@@ -6,10 +6,7 @@ raises on what it cannot use.
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
-
-from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
+from opentelemetry.sdk._logs import LogRecordLimits
 from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
@@ -47,17 +44,11 @@ def span_limits(settings: Settings) -> SpanLimits:
     )
 
 
-def log_limits(settings: Settings) -> dict[str, Any]:
-    """What a logger provider takes as limits of log records.
-
-    Nothing before 1.45 of the SDK, which reads them from ``OTEL_ATTRIBUTE_*`` alone.
-    """
-    if "log_record_limits" not in inspect.signature(LoggerProvider).parameters:
-        return {}
-    limits = LogRecordLimits(
+def log_limits(settings: Settings) -> LogRecordLimits:
+    """The limits of log records."""
+    return LogRecordLimits(
         max_attributes=settings.log_attribute_count_limit,
         max_attribute_length=settings.log_attribute_length_limit,
         max_log_record_attributes=settings.log_attribute_count_limit,
         max_log_record_attribute_length=settings.log_attribute_length_limit,
     )
-    return {"log_record_limits": limits}
