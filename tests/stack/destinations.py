@@ -147,6 +147,8 @@ class Loki(_HttpDestination):
         }
         self._entries = said.get("max_structured_metadata_entries_count", 128)
         self._truncates = said.get("max_line_size_truncate", False)
+        self._any_order = said.get("shard_streams", {}).get("time_sharding_enabled", False)
+        self._newest: dict[str, int] = {}
         rules = said["otlp_config"]["resource_attributes"]
         assert rules["ignore_defaults"]
         self._labels = {name for rule in rules["attributes_config"] for name in rule["attributes"]}
@@ -159,8 +161,10 @@ class Loki(_HttpDestination):
         # "Ingesting logs to Loki using OpenTelemetry Collector": protobuf or JSON over HTTP.
         if headers.get("content-type") != "application/x-protobuf":
             return 415, b""
-        made = [*self._entries_of(ExportLogsServiceRequest.FromString(body))]
+        request = ExportLogsServiceRequest.FromString(body)
+        made = [*self._entries_of(request)]
         wrong = [reason for entry in made if (reason := self._wrong(*entry))]
+        wrong += self._too_far_behind(request)
         if wrong:
             self.refused += wrong
             return 400, wrong[0].encode()
@@ -196,6 +200,17 @@ class Loki(_HttpDestination):
         if size > self._sizes["max_structured_metadata_size"]:
             return f"max_structured_metadata_size: {size}"
         return ""
+
+    def _too_far_behind(self, request: Any) -> Iterator[str]:
+        # "Accept out-of-order writes": up to max_chunk_age / 2 behind the newest of the stream.
+        for group in request.resource_logs:
+            has = attribute_map(group.resource.attributes)
+            stream = str(sorted((name, has.get(name)) for name in self._labels))
+            for record in (record for scope in group.scope_logs for record in scope.log_records):
+                newest = max(self._newest.get(stream, 0), record.time_unix_nano)
+                self._newest[stream] = newest
+                if newest - record.time_unix_nano > 3600e9 and not self._any_order:
+                    yield "entry too far behind"
 
     def texts(self) -> Counter[str]:
         """How often each line has arrived."""

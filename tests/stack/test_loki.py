@@ -55,3 +55,15 @@ def test_a_stack_trace_moves_into_the_body_of_whatever_type_it_is(
     assert not any("exception_stacktrace" in has for _, _, has in loki.lines)
     assert [has["kind"] for _, _, has in loki.lines if "exception_type" not in has] == ["no trace"]
     assert loki.refused == []
+
+
+def test_a_line_that_has_waited_for_hours_is_taken_after_newer_ones(
+    otelcol: str, tmp_path: Path
+) -> None:
+    late = otlp.record("late", kind="late")
+    late.time_unix_nano -= 5 * 3600 * 10**9
+    with Loki() as loki, Collector(otelcol, tmp_path, env={"LOKI_ENDPOINT": loki.url}) as collector:
+        for one in (otlp.record("new", kind="new"), late):
+            assert otlp.send(collector.http, "logs", otlp.logs([one])) == 200
+            until(lambda: one.body.string_value in loki.texts(), 60, "it arrives")  # noqa: B023
+        assert loki.refused == []
