@@ -84,6 +84,16 @@ def raise_by_hand(made: Running, name: str) -> None:
 
 
 @contextmanager
+def stopped(what: Any) -> Iterator[None]:
+    """A destination or the database is away while the block runs."""
+    what.stop()
+    try:
+        yield
+    finally:
+        what.start()
+
+
+@contextmanager
 def straits(made: Running) -> Iterator[None]:
     """The service of apps/straits.py runs while the block does."""
     env = {
@@ -150,15 +160,13 @@ def test_no_connection_left_and_what_was_lost_at_once_are_noticed(made: Running)
 
 def test_a_stopped_database_holds_back_what_follows_from_it_until_it_returns(made: Running) -> None:
     job, since = "codegen-service", len(made.webhook.alerts)
-    made.database.stop()
-    with asked(made, "/runs"):
+    with asked(made, "/runs"), stopped(made.database):
         arrives(made, "DatabaseDown", since=since, job=job)
         held = until(lambda: held_back_by(made, "HighErrorRate", job), PATIENCE, "errors held back")
         assert held == {"DatabaseDown"}
         raise_by_hand(made, "HighErrorRate")
         arrives(made, "HighErrorRate", since=since, job="bank")
         assert made.webhook.names(since=since, job=job) == {"DatabaseDown"}
-    made.database.start()
     arrives(made, "DatabaseDown", since=since, status="resolved")
 
 
@@ -170,12 +178,10 @@ def test_a_full_disk_is_noticed(made: Running) -> None:
 
 
 def test_a_destination_that_is_away_is_noticed_and_others_go_on(made: Running) -> None:
-    made.jaeger.stop()
     before = len(made.loki.lines)
-    with asked(made, "/runs"):
+    with asked(made, "/runs"), stopped(made.jaeger):
         arrives(made, "DestinationUnreachable", exporter="otlp_grpc/jaeger")
         assert len(made.loki.lines) > before
-    made.jaeger.start()
     arrives(made, "DestinationUnreachable", status="resolved", exporter="otlp_grpc/jaeger")
 
 

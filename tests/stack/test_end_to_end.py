@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,20 +12,25 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from otelkit.cli import _demo_service
 
+from . import logql
 from .destinations import attribute_map
-from .programs import total, until
+from .programs import COLLECTOR, get, samples, total, until
 from .running import Odds, Running, running, settle
-from .test_dashboards import PANELS, expressions
+from .test_dashboards import DASHBOARDS, PANELS
 
 pytestmark = pytest.mark.stack
 
 RUNS = 12
+_FAILED = 'gen_ai_client_operation_duration_seconds_count{error_type!=""}'
 VARIABLES = {
     "$job": ".+",
     "$environment": ".*",
+    "$service": ".+",
     "$__rate_interval": "1m",
     "$__range": "10m",
 }
@@ -36,11 +43,14 @@ def loaded(otelcol: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     failing = {**sample, "llm": {"coder": "gpt-5-mini@error=500"}}
     with running(otelcol, tmp_path_factory.mktemp("stack")) as made:
         with Odds(made.collector) as odds:
-            requests = [("/generate", sample)] * RUNS + [("/generate", failing)] * 2
+            requests = [("/generate", sample)] * RUNS + [("/generate", failing)]
             requests += [("/generate/stream", sample), ("/runs", None), ("/nope", None)]
             requests += [("/generate", {"tables": [{"name": "no columns"}]})]
             with ThreadPoolExecutor(4) as pool:
                 list(pool.map(lambda request: made.ask(*request), requests))
+            # A rate needs two values: the errors of this request come after those of the first.
+            until(lambda: made.total(_FAILED) > 0, what="the first errors were counted")
+            made.ask("/generate", failing)
             with suppress(AssertionError):  # the tests say which panels show nothing
                 until(lambda: not _look(made), 60)
         made.odds = odds.counts
@@ -49,15 +59,20 @@ def loaded(otelcol: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 
 def _look(made: Running) -> set[str]:
-    """Ask Prometheus what the panels ask; the names of those that have shown nothing so far."""
-    panels = {str(param.id): param.values[0] for param in PANELS}
-    missing = {name for name in panels if name not in made.shown}
-    made.shown |= {name for name in missing if _answers(made, panels[name])}
-    return missing - made.shown
+    """Ask what the panels ask; the queries that have shown nothing so far."""
+    asked = {
+        target["expr"]: target["datasource"]["type"]
+        for param in PANELS
+        for target in param.values[0]["targets"]
+    }
+    made.shown |= {expr for expr in asked.keys() - made.shown if _answers(made, expr, asked[expr])}
+    return asked.keys() - made.shown
 
 
-def _answers(made: Running, panel: dict[str, Any]) -> bool:
-    return all(made.query(_filled(expr)) for expr in expressions(panel))
+def _answers(made: Running, expr: str, source: str) -> bool:
+    if source == "loki":
+        return bool(logql.select(_filled(expr), made.loki.lines))
+    return any(math.isfinite(value) for _, value in made.query(_filled(expr)))
 
 
 def _filled(expr: str) -> str:
@@ -87,6 +102,24 @@ def test_what_a_service_says_it_has_sent_has_arrived(loaded: Running) -> None:
     assert sent["logs"]["sent"] == len(lines) > 0
     for counts in sent.values():
         assert counts["failed"] == counts["dropped"] == counts["queued"] == 0
+
+
+@pytest.mark.parametrize("signal", ["traces", "logs", "metrics"])
+def test_what_both_services_say_they_have_sent_is_what_has_arrived(
+    loaded: Running, signal: str
+) -> None:
+    def arrived() -> float:
+        if signal == "metrics":
+            return loaded.collector.own("otelcol_receiver_accepted_metric_points", receiver="otlp")
+        return len(loaded.jaeger.spans if signal == "traces" else loaded.loki.lines)
+
+    def said(outcome: str) -> float:
+        account = samples(get(f"{loaded.service_url}/metrics"))["otelkit_export_items_total"]
+        here = total(account, otelkit_signal=signal, otelkit_outcome=outcome)
+        return here + loaded.odds[signal]["otlp"][outcome]
+
+    until(lambda: said("sent") == arrived() > 20, what=f"{said('sent')} {signal} are there")
+    assert said("failed") == said("dropped") == 0
 
 
 def test_every_log_record_is_in_loki_once(loaded: Running) -> None:
@@ -153,14 +186,46 @@ def test_runs_of_workflows_agents_and_tools_are_those_of_the_spans(loaded: Runni
         assert counted == names[kind] > 0, kind
 
 
-def test_every_metric_point_that_was_taken_is_on_the_page(loaded: Running) -> None:
-    refused = loaded.collector.own("otelcol_receiver_refused_metric_points")
-    page = loaded.collector.page()
+def test_every_count_of_the_service_is_the_same_in_prometheus(loaded: Running) -> None:
+    """Of all its counters and histograms; some of them still grow."""
+    before = _counts(get(f"{loaded.service_url}/metrics"))
+    there: dict[Series, float] = {}
 
-    assert refused == 0
-    for name in ("otelkit_llm_tokens_total", "http_server_request_duration_seconds_count"):
-        here = total(page[name], job="codegen-service")
-        assert here == loaded.total(f'{name}{{job="codegen-service"}}') > 0
+    def arrived() -> bool:
+        names = "|".join({name for name, _ in before})
+        found = loaded.query(f'{{job="codegen-service", __name__=~"{names}"}}')
+        there.update({_series(labels["__name__"], labels): value for labels, value in found})
+        return all(there.get(one, -1) >= value for one, value in before.items())
+
+    until(arrived, what="what is counted has arrived")
+    after = _counts(get(f"{loaded.service_url}/metrics"))
+    assert {one for one, value in there.items() if value > after.get(one, -1)} == set()
+    same = {one for one, value in before.items() if after[one] == value == there[one]}
+    assert len(same) > 0.9 * len(before)
+    assert len({name for name, _ in same}) > 30
+    assert loaded.collector.own("otelcol_receiver_refused_metric_points") == 0
+
+
+Series = tuple[str, frozenset[tuple[str, Any]]]
+
+
+def _counts(page: str) -> dict[Series, float]:
+    """The series that only ever grow, and their values."""
+    return {
+        _series(sample.name, sample.labels): sample.value
+        for family in text_string_to_metric_families(page)
+        if family.type in ("counter", "histogram")
+        for sample in family.samples
+    }
+
+
+def _series(name: str, labels: dict[str, str]) -> Series:
+    """A name and its labels, without those that say whose it is."""
+    others = ("__name__", "job", "instance", "deployment_environment_name")
+    kept = {key: value for key, value in labels.items() if key not in others}
+    if "le" in kept:
+        return name, frozenset({**kept, "le": float(kept["le"])}.items())
+    return name, frozenset(kept.items())
 
 
 def test_lines_and_spans_find_each_other(loaded: Running) -> None:
@@ -169,6 +234,11 @@ def test_lines_and_spans_find_each_other(loaded: Running) -> None:
 
     assert lines
     assert lines <= traces
+    text = (COLLECTOR / "grafana/provisioning/datasources/datasources.yaml").read_text()
+    jaeger = next(one for one in yaml.safe_load(text)["datasources"] if one["type"] == "jaeger")
+    query = jaeger["jsonData"]["tracesToLogsV2"]["query"]
+    for trace in lines:
+        assert logql.select(query.replace("$${__trace.traceId}", trace), loaded.loki.lines)
 
 
 def test_lines_have_few_labels(loaded: Running) -> None:
@@ -203,9 +273,28 @@ def test_the_graph_of_services_has_databases_and_providers(loaded: Running) -> N
     assert {("codegen-service", "openai"), ("codegen-service", "shop")} <= found
 
 
-@pytest.mark.parametrize("name", [param.id for param in PANELS])
-def test_every_panel_shows_something(loaded: Running, name: str) -> None:
-    assert name in loaded.shown
+@pytest.mark.parametrize("panel", PANELS)
+def test_every_panel_shows_something(loaded: Running, panel: dict[str, Any]) -> None:
+    asked = [target["expr"] for target in panel["targets"]]
+
+    assert asked
+    assert [expr for expr in asked if expr not in loaded.shown] == []
+
+
+def test_every_variable_has_something_to_choose_from(loaded: Running) -> None:
+    variables = next(iter(DASHBOARDS.values()))["templating"]["list"]
+    asked = [one["definition"] for one in variables if one["type"] == "query"]
+
+    assert len(asked) == 3
+    for definition in asked:
+        found = re.fullmatch(r"label_values\((?:(.+), )?(\w+)\)", definition)
+        assert found
+        metric, label = found.groups()
+        if metric:
+            values = {has.get(label) for has, _ in loaded.query(_filled(metric))}
+        else:
+            values = {labels.get(label) for labels, _, _ in loaded.loki.lines}
+        assert values - {None, ""}, definition
 
 
 def test_every_rule_can_be_evaluated(loaded: Running) -> None:
