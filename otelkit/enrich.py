@@ -18,8 +18,8 @@ from opentelemetry.util.types import AttributeValue
 
 from otelkit import instruments, pricing, semconv
 from otelkit.context import Scope, bound, scope
-from otelkit.decorators._call import note_failure
 from otelkit.decorators._llm_reply import Counted, beyond
+from otelkit.decorators._state import note_failure
 from otelkit.usage import Reply, Usage
 
 _OWN = "otelkit"

@@ -31,9 +31,10 @@ from opentelemetry.util.types import AttributeValue
 from otelkit import semconv
 from otelkit.context import scope
 from otelkit.decorators import _options
-from otelkit.decorators._call import Operation, configure, prepare, present
 from otelkit.decorators._llm_call import LlmCall
 from otelkit.decorators._llm_operation import LlmOperation
+from otelkit.decorators._operation import Operation, present
+from otelkit.decorators._state import configure, prepare
 from otelkit.decorators._traced import Target, Traced
 from otelkit.errors import ConfigError
 

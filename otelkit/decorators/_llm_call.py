@@ -13,7 +13,7 @@ from otelkit import instruments, pricing, semconv, usage
 from otelkit._recorder import later
 from otelkit.context import Scope, with_scope
 from otelkit.decorators import _content, _genai
-from otelkit.decorators._call import Call, note_failure
+from otelkit.decorators._call import Call
 from otelkit.decorators._llm_reply import (
     NOTHING,
     Counted,
@@ -26,6 +26,7 @@ from otelkit.decorators._llm_reply import (
     with_result,
 )
 from otelkit.decorators._recorded import Recorded, is_stream
+from otelkit.decorators._state import note_failure
 from otelkit.usage import Reply, Stream, Usage
 
 if TYPE_CHECKING:

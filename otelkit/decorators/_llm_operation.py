@@ -13,8 +13,9 @@ from opentelemetry.util.types import AttributeValue
 from otelkit import instruments, pricing, semconv
 from otelkit.context import Scope, scope, valid
 from otelkit.decorators import _content
-from otelkit.decorators._call import Operation, present, remember, state
 from otelkit.decorators._llm_call import LlmCall
+from otelkit.decorators._operation import Operation, present, remember
+from otelkit.decorators._state import state
 from otelkit.decorators._untraced import UntracedLlmCall
 from otelkit.usage import Reply
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from opentelemetry import context as otel_context
 from opentelemetry.trace import Span
 
-from otelkit.decorators._call import note_failure
+from otelkit.decorators._state import note_failure
 
 if TYPE_CHECKING:
-    from otelkit.decorators._call import Call, Operation
+    from otelkit.decorators._call import Call
+    from otelkit.decorators._operation import Operation
     from otelkit.decorators._wrap import Begin
 
 

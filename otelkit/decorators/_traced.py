@@ -13,8 +13,9 @@ from opentelemetry.trace import Span
 
 from otelkit._entered import Entered
 from otelkit.decorators import _content, _most_derived
-from otelkit.decorators._call import Call, Operation
+from otelkit.decorators._call import Call
 from otelkit.decorators._llm_call import LlmCall
+from otelkit.decorators._operation import Operation
 from otelkit.decorators._wrap import wrap
 from otelkit.errors import ConfigError
 

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from otelkit import semconv
-from otelkit.decorators._call import note_failure
+from otelkit.decorators._state import note_failure
 from otelkit.export.queue import Queue
 from otelkit.langsmith import _native
 from otelkit.langsmith._copies import OWN, Copies

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otelkit import _recorder, instruments
-from otelkit.decorators import _call, _content
+from otelkit.decorators import _content, _state
 
 
 class Seen:
@@ -66,12 +66,11 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     seen = Seen()
     for totals in (instruments.tokens, instruments.cost, instruments.active):
         monkeypatch.setattr(totals, "_totals", {})
-    state = _call._State()
+    state = _state.state
+    monkeypatch.setattr(state, "__dict__", {})  # as in a process that has not set anything up
     state.live = True
     state.tracer = seen.tracers.get_tracer("otelkit")
     state.instruments = instruments.Instruments(seen.meters.get_meter("otelkit"))
-    monkeypatch.setattr(_call, "state", state)
-    monkeypatch.setattr("otelkit.decorators._llm_operation.state", state)
     monkeypatch.setattr(_content, "mode", "metadata")
     monkeypatch.setattr(_content, "max_bytes", 8192)
     yield seen

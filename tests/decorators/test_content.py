@@ -188,11 +188,11 @@ def test_nothing_is_encoded_for_a_span_that_is_not_recorded(seen, capturing, mon
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
     from otelkit import capture
-    from otelkit.decorators import _call
+    from otelkit.decorators._state import state
 
     capturing("full")
     unsampled = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
-    _call.state.tracer = unsampled.get_tracer("otelkit")
+    state.tracer = unsampled.get_tracer("otelkit")
     monkeypatch.setattr(capture, "encode", None)
     monkeypatch.setattr(capture, "encode_call", None)
     assert echo([1]) == [1]

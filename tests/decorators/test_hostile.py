@@ -13,7 +13,7 @@ import pytest
 from opentelemetry import trace
 
 from otelkit import ConfigError, instruments, traced_agent, traced_llm, traced_stage
-from otelkit.decorators import _call
+from otelkit.decorators._state import state
 
 
 class Unreadable(Exception):
@@ -54,7 +54,7 @@ def test_values_of_a_hostile_class(seen):
     value = object.__new__(OfHostileClass)
     assert traced_agent(lambda a, b: a)(value, 1) is value
     assert traced_llm(model="m")(lambda: value)() is value
-    _call.state.warned = False
+    state.warned = False
     still_clean(seen)
 
 

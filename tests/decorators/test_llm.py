@@ -340,8 +340,8 @@ class TestRecording:
         assert seen.points("otelkit.llm.cost") == []
 
     def test_without_setup_a_block_still_takes_responses(self, monkeypatch):
-        monkeypatch.setattr("otelkit.decorators._call._wake", lambda: False)
-        monkeypatch.setattr("otelkit.decorators._call.state.live", False)
+        monkeypatch.setattr("otelkit.decorators._operation.wake", lambda: False)
+        monkeypatch.setattr("otelkit.decorators._state.state.live", False)
         with traced_llm(model="m") as call:
             assert call.record({"usage": {}}) == {"usage": {}}
             call.record_usage(input_tokens=1)

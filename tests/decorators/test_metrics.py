@@ -22,7 +22,7 @@ from otelkit import (
     traced_tool,
     traced_workflow,
 )
-from otelkit.decorators import _call
+from otelkit.decorators._state import state
 
 
 def test_durations_of_every_kind_with_what_they_inherit(seen):
@@ -70,7 +70,7 @@ def test_plain_spans_are_not_measured(seen):
 
 def test_unsampled_calls_are_measured_too(seen):
     unsampled = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
-    _call.state.tracer = unsampled.get_tracer("otelkit")
+    state.tracer = unsampled.get_tracer("otelkit")
     with traced_agent("coder"):
         pass
     assert seen.spans == []

@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from otelkit import context, redaction
-from otelkit.decorators import _call, _content
+from otelkit.decorators import _content, _state
 from otelkit.langsmith import _current, _lost
 from otelkit.langsmith.connect import connect
 from otelkit.providers import destinations
@@ -121,8 +121,7 @@ def connected(
         monkeypatch.setattr(_lost, "_quiet_until", 0.0)
         monkeypatch.setattr(trace, "_TRACER_PROVIDER", application.provider)
         monkeypatch.setattr(metrics._internal, "_METER_PROVIDER", None)
-        monkeypatch.setattr(_call, "state", state := _call._State())
-        monkeypatch.setattr("otelkit.decorators._llm_operation.state", state)
+        monkeypatch.setattr(_state.state, "__dict__", {})  # as in a process without telemetry
         monkeypatch.setattr(_content, "mode", application.settings.capture)
         monkeypatch.setattr(_content, "max_bytes", application.settings.capture_max_bytes)
         redaction.configure(application.settings.redact_keys, application.settings.redact_patterns)
@@ -130,7 +129,7 @@ def connected(
         return application
 
     yield make
-    assert not _call.state.warned, "telemetry failed inside; see the log"
+    assert not _state.state.warned, "telemetry failed inside; see the log"
     for application in made:
         application.close()
     _current.project = None
