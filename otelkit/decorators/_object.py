@@ -1,23 +1,13 @@
-"""A callable object whose calls are traced, and which is otherwise the object.
-
-Imported only when one is decorated: the proxy library takes its time to load.
-"""
+"""A callable object whose calls are traced, and which is otherwise the object."""
 
 from __future__ import annotations
 
-import copy
 import functools
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import wrapt
-
-if TYPE_CHECKING:
-    _Proxy = wrapt.ObjectProxy[Any]
-else:
-    _Proxy = wrapt.ObjectProxy  # not generic before wrapt 2
-
+from otelkit.decorators._proxy import Proxy
 
 # What Python asks the type of an object for. The proxy library has some of them whatever the object
 # is, and others never.
@@ -39,7 +29,7 @@ def traced_object(called: Any, traced: Callable[..., Any]) -> TracedObject:
     return _kind(has)(called, traced)
 
 
-class TracedObject(_Proxy):
+class TracedObject(Proxy):
     """``called`` in a transparent proxy: same class to ``isinstance``, same attributes.
 
     Args:
@@ -54,16 +44,6 @@ class TracedObject(_Proxy):
     @property
     def __call__(self) -> Callable[..., Any]:
         return self._self_traced  # a property: no frame of its own in tracebacks
-
-    # The proxy library refuses all three. A copy is the object's own, and not traced.
-    def __copy__(self) -> Any:
-        return copy.copy(self.__wrapped__)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copy.deepcopy(self.__wrapped__, memo)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__reduce_ex__(protocol)
 
 
 @functools.cache

@@ -1,20 +1,16 @@
-"""The stream that an LLM client returns, handed on as it is but watched to its end.
-
-Imported only when a call returns or records one: the proxy library takes its time to load.
-"""
+"""The stream that an LLM client returns, handed on as it is but watched to its end."""
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import wrapt
 from opentelemetry import context as otel_context
 
 from otelkit.context import attach, detach
+from otelkit.decorators._proxy import Proxy
 from otelkit.decorators._recorded import is_stream
 
 if TYPE_CHECKING:
@@ -24,9 +20,6 @@ if TYPE_CHECKING:
     from otelkit.decorators._recorded import Recorded
 
     Watcher: TypeAlias = LlmCall | Recorded
-    _Proxy = wrapt.ObjectProxy[Any]
-else:
-    _Proxy = wrapt.ObjectProxy  # not generic before wrapt 2
 
 
 def traced_stream(stream: Any, watcher: Watcher) -> Any:
@@ -42,7 +35,7 @@ def traced_stream(stream: Any, watcher: Watcher) -> Any:
     return (_BothStream if hasattr(kind, "__next__") else _AsyncStream)(stream, watcher)
 
 
-class _Watched(_Proxy):
+class _Watched(Proxy):
     def __init__(self, stream: Any, watcher: Watcher) -> None:
         super().__init__(stream)
         self._self_watcher = watcher
@@ -121,16 +114,6 @@ class _Watched(_Proxy):
     def _left(self) -> None:
         watcher: Watcher = self._self_watcher
         (watcher.stop_early if self._self_gave_stream else watcher.succeed)()
-
-    # The proxy library refuses all three. A copy is the stream's own, and not watched.
-    def __copy__(self) -> Any:
-        return copy.copy(self.__wrapped__)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copy.deepcopy(self.__wrapped__, memo)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__reduce_ex__(protocol)
 
     def __del__(self) -> None:
         watcher: Watcher = self._self_watcher
