@@ -37,10 +37,10 @@ def combinations(collector: Path) -> list[list[Path]]:
     base = [collector / "config.yaml", collector / "extras.yaml"]
     overlays = sorted((collector / "overlays").glob("*.yaml"))
     scale = collector / "scale"
-    roles = [[scale / f"{role}.yaml"] for role in ("agent", "gateway")]
-    roles += [
-        [scale / f"{role}.yaml", scale / f"{role}-kafka.yaml"] for role in ("agent", "gateway")
-    ]
+    roles = []
+    for name in ("agent", "gateway"):
+        role = [scale / f"{name}.yaml"]
+        roles += [role, *([*role, one] for one in sorted(scale.glob(f"{name}-*.yaml")))]
     return [base, *([*base, one] for one in overlays), [*base, *overlays]] + [
         [*base, *role] for role in roles
     ]

@@ -70,8 +70,7 @@ class Running:
         return {one["labels"]["trace_id"] for series in data for one in series["exemplars"]}
 
     def _api(self, name: str, **parameters: str) -> Any:
-        query = urllib.parse.urlencode(parameters)
-        return json.loads(get(f"{self.prometheus_url}/api/v1/{name}?{query}"))["data"]
+        return ask_prometheus(self.prometheus_url, name, **parameters)
 
     def rules(self) -> list[dict[str, Any]]:
         groups: list[dict[str, Any]] = self._api("rules")["groups"]
@@ -180,16 +179,26 @@ def _prometheus(on: ExitStack, folder: Path, collector: Collector, alertmanager_
     (home / "prometheus.yml").write_text(yaml.safe_dump(said))
     for path in (COLLECTOR / "prometheus" / "rules").glob("*.yaml"):
         (home / "rules" / path.name).write_text(yaml.safe_dump(faster.rules(path)))
+    return start_prometheus(on, home, port, "--enable-feature=exemplar-storage")
+
+
+def start_prometheus(on: ExitStack, home: Path, port: int, *options: str) -> str:
+    """Start it with the ``prometheus.yml`` in ``home``; returns its address."""
     url = f"http://127.0.0.1:{port}"
     command = [
         find("prometheus"),
         f"--config.file={home / 'prometheus.yml'}",
         f"--storage.tsdb.path={home / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
-        "--enable-feature=exemplar-storage",
+        *options,
     ]
     on.enter_context(Program(command, home / "prometheus.log", f"{url}/-/ready"))
     return url
+
+
+def ask_prometheus(url: str, name: str, **parameters: str) -> Any:
+    """What its API answers, for example to ``query``."""
+    return json.loads(get(f"{url}/api/v1/{name}?{urllib.parse.urlencode(parameters)}"))["data"]
 
 
 def _alertmanager(on: ExitStack, folder: Path, webhook_url: str) -> int:

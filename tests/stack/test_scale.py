@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from . import otlp
 from .destinations import Jaeger
 from .load import Load, missing
-from .programs import BASE, COLLECTOR, Collector, Program, find, free_port, get, until
+from .programs import BASE, COLLECTOR, Collector, free_port, until
+from .running import ask_prometheus, start_prometheus
 
 pytestmark = pytest.mark.stack
 
 SCALE = COLLECTOR / "scale"
+SAMPLING = "otelcol_processor_tail_sampling"
 PATIENCE = 120
 SOON = {"initial_interval": "100ms", "max_interval": "1s"}
 
@@ -48,7 +51,10 @@ class Scaled:
 
 
 @contextmanager
-def scaled(otelcol: str, folder: Path, keep_percent: int, wait: str = "2s") -> Iterator[Scaled]:
+def scaled(
+    otelcol: str, folder: Path, keep_percent: int, wait: str = "2s", *over: str
+) -> Iterator[Scaled]:
+    """Two of each; ``over`` are files that are merged over the gateways'."""
     with ExitStack() as on:
         prometheus_url = _prometheus(on, folder)
         env = {"METRICS_ENDPOINT": f"{prometheus_url}/api/v1/write"}
@@ -65,7 +71,8 @@ def scaled(otelcol: str, folder: Path, keep_percent: int, wait: str = "2s") -> I
                 "KEEP_PERCENT": str(keep_percent),
                 "HOST_NAME": f"gateway-{number}",
             }
-            home, files = folder / f"gateway-{number}", (*BASE, SCALE / "gateway.yaml")
+            files = (*BASE, SCALE / "gateway.yaml", *(SCALE / name for name in over))
+            home = folder / f"gateway-{number}"
             gateways.append(Collector(otelcol, home, files, changes, {**env, **there}))
         # A resolver of names knows one port for all; these share an address instead.
         hosts = [f"127.0.0.1:{gateway.ports['grpc']}" for gateway in gateways]
@@ -83,22 +90,26 @@ def scaled(otelcol: str, folder: Path, keep_percent: int, wait: str = "2s") -> I
         ]
         for collector in (*gateways, *agents):
             on.enter_context(collector)
+        pages = [f"127.0.0.1:{collector.ports['own']}" for collector in (*gateways, *agents)]
+        (folder / "pages.yml").write_text(yaml.safe_dump([{"targets": pages}]))
         yield Scaled(agents, gateways, jaegers, prometheus_url)
 
 
 def _prometheus(on: ExitStack, folder: Path) -> str:
-    port = free_port()
-    (folder / "prometheus.yml").write_text("{}")
-    url = f"http://127.0.0.1:{port}"
-    command = [
-        find("prometheus"),
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--web.enable-remote-write-receiver",
-    ]
-    on.enter_context(Program(command, folder / "prometheus.log", f"{url}/-/ready"))
-    return url
+    """With the job of README.md, whose names are a file here."""
+    [job] = yaml.safe_load(_block("  - job_name: otelcol"))
+    assert job.pop("dns_sd_configs")
+    job |= {"scrape_interval": "1s", "file_sd_configs": [{"files": [str(folder / "pages.yml")]}]}
+    (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
+    option = _block("      - --web.").strip(" -\n")
+    return start_prometheus(on, folder, free_port(), f"--{option}")
+
+
+def _block(beginning: str) -> str:
+    """The block of README.md that begins so."""
+    blocks = re.findall(r"```yaml\n(.+?)```", (SCALE / "README.md").read_text(), re.DOTALL)
+    [found] = [block for block in blocks if block.startswith(beginning)]
+    return str(found)
 
 
 def request(scaled: Scaled, **callee: Any) -> bytes:
@@ -113,15 +124,15 @@ def request(scaled: Scaled, **callee: Any) -> bytes:
 
 
 def total(scaled: Scaled, expr: str) -> float:
-    found = json.loads(get(f"{scaled.prometheus_url}/api/v1/query?query=sum({expr})"))
-    result = found["data"]["result"]
+    result = ask_prometheus(scaled.prometheus_url, "query", query=f"sum({expr})")["result"]
     return float(result[0]["value"][1]) if result else 0.0
 
 
+@pytest.mark.parametrize("over", [(), ("gateway-journal.yaml",)], ids=["memory", "journal"])
 def test_traces_of_two_services_are_whole_and_the_interesting_ones_are_kept(
-    otelcol: str, tmp_path: Path
+    otelcol: str, tmp_path: Path, over: tuple[str, ...]
 ) -> None:
-    with scaled(otelcol, tmp_path, keep_percent=0) as made:
+    with scaled(otelcol, tmp_path, 0, "2s", *over) as made:
         interesting = {
             request(made, **kind)
             for kind in ({"error": True}, {"seconds": 12.0}, {"gen_ai__usage__cost__amount": 0.2})
@@ -137,7 +148,8 @@ def test_traces_of_two_services_are_whole_and_the_interesting_ones_are_kept(
 
         until(lambda: len(made.spans()) >= 60, PATIENCE, "the interesting traces")
         until(decided, PATIENCE, "all spans are counted")
-        until(lambda: _sampled(made) == 60, PATIENCE, "all traces were decided on")
+        until(lambda: _decided(made) == 60, PATIENCE, "all traces were decided on")
+        until(lambda: total(made, 'up{job="otelcol"}') == 4, PATIENCE, "all are scraped")
         one, other = made.kept()
 
     assert set(one) | set(other) == interesting
@@ -149,9 +161,13 @@ def test_traces_of_two_services_are_whole_and_the_interesting_ones_are_kept(
     }
 
 
-def _sampled(made: Scaled) -> float:
-    name = "otelcol_processor_tail_sampling_global_count_traces_sampled"
-    return sum(gateway.own(name) for gateway in made.gateways)
+def _decided(made: Scaled) -> float:
+    return sum(gateway.own(f"{SAMPLING}_global_count_traces_sampled") for gateway in made.gateways)
+
+
+def _undecided(gateway: Collector) -> float:
+    received = gateway.own(f"{SAMPLING}_new_trace_id_received")
+    return received - gateway.own(f"{SAMPLING}_global_count_traces_sampled")
 
 
 def test_a_gateway_that_is_stopped_loses_nothing(otelcol: str, tmp_path: Path) -> None:
@@ -173,7 +189,7 @@ def test_a_gateway_that_is_killed_loses_nothing_it_has_decided_on(
             jaeger.stop()
         with Load(made.agents[0].http) as before:
             until(lambda: len(before.spans) > 200, PATIENCE, "spans are taken")
-        until(lambda: _sampled(made) == len(before.spans), PATIENCE, "all were decided on")
+        until(lambda: _decided(made) == len(before.spans), PATIENCE, "all were decided on")
         made.gateways[0].kill()
         with Load(made.agents[0].http) as meanwhile:
             until(lambda: len(meanwhile.spans) > 200, PATIENCE, "spans are taken")
@@ -182,4 +198,24 @@ def test_a_gateway_that_is_killed_loses_nothing_it_has_decided_on(
             jaeger.start()
         taken = before.spans | meanwhile.spans
         until(lambda: not missing(taken, made.spans()), PATIENCE, "all spans arrive")
+        assert all(made.kept())
+
+
+def test_a_gateway_with_a_journal_that_is_killed_loses_nothing(
+    otelcol: str, tmp_path: Path
+) -> None:
+    with scaled(otelcol, tmp_path, 100, "10s", "gateway-journal.yaml") as made:
+        killed = made.gateways[0]
+        with Load(made.agents[0].http) as load:
+            until(lambda: _undecided(killed) > 200, PATIENCE, "traces are undecided")
+            killed.kill()
+            taken = len(load.spans)
+            # A kill may cut what is being written; nobody was told that it was taken.
+            journal = tmp_path / "gateway-0" / "queue" / "journal" / "traces.json"
+            with journal.open("ab") as file:
+                file.write(b'{"resourceSpans":[{"resource":{"attributes":[{"key":"serv')
+            until(lambda: len(load.spans) > taken + 200, PATIENCE, "spans are taken")
+            killed.start()
+            until(lambda: _undecided(killed) > 400, PATIENCE, "it takes more")
+        until(lambda: not missing(load.spans, made.spans()), PATIENCE, "all spans arrive")
         assert all(made.kept())
