@@ -78,7 +78,7 @@ def parameters(function: Any, *, method: bool = False) -> Parameters:
     """
     try:
         found = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
+    except Exception:  # or what an object of the application's raises when it is asked
         return NO_PARAMETERS
     positional = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     first = positional[0] if positional else None

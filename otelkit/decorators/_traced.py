@@ -89,9 +89,9 @@ class Traced(Generic[Given]):
             target = target.func
         if self._qualified:
             # Module-level: f; method: Service.f; nested: f, without where it was defined.
-            qualified = str(getattr(target, "__qualname__", type(target).__qualname__))
+            qualified = _own(target, "__qualname__", type(target).__qualname__)
             return qualified.rpartition("<locals>.")[2]
-        return str(getattr(target, "__name__", type(target).__name__))
+        return _own(target, "__name__", type(target).__name__)
 
     def _begin(self) -> Call | None:
         if self._operation is None:
@@ -135,6 +135,13 @@ class Traced(Generic[Given]):
     def _given(self, call: Call | None) -> Given:
         operation = self._operation
         return cast("Given", call.given if call is not None else operation and operation.untraced)
+
+
+def _own(target: Any, attribute: str, otherwise: str) -> str:
+    try:
+        return str(getattr(target, attribute, otherwise))
+    except Exception:  # a proxy for what is not there yet
+        return otherwise
 
 
 def _is_bound(found: Any) -> bool:

@@ -47,9 +47,10 @@ def wrap(function: Function, begin: Begin) -> Function:
 
 
 def _wraps(function: Function) -> Callable[[Function], Function]:
-    """As ``functools.wraps``, but nothing in an object's own dictionary is kept alive."""
-    updated = functools.WRAPPER_UPDATES if isinstance(function, _FUNCTIONS) else ()
-    return functools.wraps(function, updated=updated)
+    """As ``functools.wraps``; an object is asked for nothing, its proxy shows what it has."""
+    if isinstance(function, _FUNCTIONS):
+        return functools.wraps(function)
+    return functools.wraps(function, assigned=(), updated=())
 
 
 def _wrapper(function: Function, called: Function | None, begin: Begin) -> Function:

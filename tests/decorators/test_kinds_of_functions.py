@@ -19,7 +19,7 @@ import pytest
 from opentelemetry import trace
 
 import otelkit
-from otelkit import traced, traced_agent, traced_stage, traced_tool, traced_workflow
+from otelkit import traced, traced_agent, traced_llm, traced_stage, traced_tool, traced_workflow
 
 
 @traced
@@ -635,3 +635,17 @@ def test_a_task_cancelled_before_its_first_step_ends_its_call(seen):
     assert [point.value for point in seen.points("otelkit.active")] == [0]
     assert asyncio.run(begin()) == 1
     assert "otelkit.stopped_early" not in seen.spans[-1].attributes
+
+
+class TestAnObjectThatRaisesWhenItIsAsked:
+    @pytest.mark.parametrize("decorator", [traced, traced_llm, traced("given"), traced_tool])
+    def test_is_traced(self, seen, decorator):
+        class Unready:
+            def __getattr__(self, name):
+                raise RuntimeError("working outside of application context")
+
+            def __call__(self, x):
+                return x + 1
+
+        assert decorator(Unready())(1) == 2
+        assert len(seen.spans) == 1
