@@ -32,16 +32,16 @@ def encode_plain(value: object, max_bytes: int, redact: bool) -> tuple[str, int]
         return None
     if redact and hold_secrets(texts):
         return None
-    text = _encoder()(value)
-    size = len(text) if text.isascii() else len(text.encode())
-    return (text, size) if size <= max_bytes else None
+    encoded = _encoder()(value)
+    utf8 = encoded if isinstance(encoded, bytes) else encoded.encode()
+    return (utf8.decode(), len(utf8)) if len(utf8) <= max_bytes else None
 
 
 def _is_plain(value: object, left: int, redact: bool, texts: list[str]) -> bool:
     """Whether ``value`` is plain throughout, and roughly not larger than ``left`` bytes.
 
-    Gathers its texts, level by level. Types are compared by identity alone: all else may run code
-    of theirs.
+    Gathers the texts to redact, level by level. Types are compared by identity alone: all else may
+    run code of theirs.
     """
     level: list[Any] = [(value,)]
     for _ in range(MAX_DEPTH + 1):
@@ -91,7 +91,7 @@ def _is_plain_int(value: int, redact: bool) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _encoder() -> Callable[[object], str]:
+def _encoder() -> Callable[[object], str | bytes]:
     """The C encoder of orjson where that is installed, else of the standard library."""
     try:
         from orjson import dumps  # its import takes longer than that of this whole package
@@ -99,4 +99,4 @@ def _encoder() -> Callable[[object], str]:
         return JSONEncoder(
             ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
         ).encode
-    return lambda value: dumps(value).decode()
+    return dumps

@@ -118,8 +118,9 @@ class Call:
         return self.operation.capture or _content.mode
 
     def _write_output(self, result: Any) -> None:
-        if self.capture != "off":
-            _content.write_output(self.span, self.capture, self.operation.output_side, result)
+        mode = self.capture
+        if mode != "off":
+            _content.write_output(self.span, mode, self.operation.output_side, result)
 
     def _finish(self, outcome: str, error_type: str | None = None) -> None:
         self._finished = True
