@@ -1,6 +1,7 @@
 """What Grafana's dashboards are made of: panels with a unit, a text and thresholds.
 
-A panel is a plain dict, as Grafana reads it; `dashboard()` gives each its place and number.
+A panel is a plain dict, as Grafana reads it; `dashboard()` gives each its place and number. Each
+has `warn`, `bad` or both, from where on it is yellow and red, or says in `unlimited` why not.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ Panel = dict[str, Any]
 
 # What the variables of every dashboard choose.
 CHOSEN = 'job=~"$job", deployment_environment_name=~"$environment"'
+# Why amounts of work have no threshold.
+TRAFFIC = "how much is usual differs by application"
 _WIDTH = 24
 
 
@@ -38,6 +41,8 @@ def graph(
     about: str,
     warn: float | None = None,
     bad: float | None = None,
+    falling: bool = False,
+    unlimited: str = "",
     width: int = 8,
     stacked: bool = False,
 ) -> Panel:
@@ -49,21 +54,23 @@ def graph(
         *queries: What is drawn.
         about: What it shows and what to make of it.
         warn: From here on yellow.
-        bad: From here on red; the alert of the same thing fires there.
+        bad: From here on red; the alert of the same thing fires there (limits.py).
+        falling: Low is bad: red below `bad`, yellow below `warn`.
+        unlimited: Why there is no such value.
         width: Of 24 columns.
         stacked: Draw areas on top of each other.
     """
     custom: dict[str, Any] = {"fillOpacity": 30 if stacked else 8, "showPoints": "never"}
-    custom["thresholdsStyle"] = {"mode": "dashed" if bad is not None else "off"}
+    custom["thresholdsStyle"] = {"mode": "off" if unlimited else "dashed"}
     if stacked:
         custom["stacking"] = {"mode": "normal"}
     options = {
         "legend": {"displayMode": "list", "placement": "bottom"},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
-    panel = _panel("timeseries", title, about, width, 8, options, _thresholds(warn, bad), unit)
+    panel = _panel("timeseries", title, about, width, 8, options, unit)
     panel["fieldConfig"]["defaults"] |= {"custom": custom, "min": 0}
-    return panel | {"targets": _targets(queries)}
+    return _limited(panel | {"targets": _targets(queries)}, warn, bad, falling, unlimited)
 
 
 def stat(
@@ -75,43 +82,51 @@ def stat(
     warn: float | None = None,
     bad: float | None = None,
     falling: bool = False,
+    unlimited: str = "",
     width: int = 6,
 ) -> Panel:
-    """Return a panel with one number.
-
-    With `falling`, values below `bad` are red and those below `warn` yellow; else as `graph`.
-    """
+    """Return a panel with one number; the arguments are those of `graph`."""
     options = {
         "colorMode": "value",
         "graphMode": "area",
         "reduceOptions": {"calcs": ["lastNotNull"]},
     }
-    thresholds = _thresholds(warn, bad, falling=falling)
-    panel = _panel("stat", title, about, width, 4, options, thresholds, unit)
-    return panel | {"targets": _targets([query])}
+    panel = _panel("stat", title, about, width, 4, options, unit)
+    return _limited(panel | {"targets": _targets([query])}, warn, bad, falling, unlimited)
 
 
-def table(title: str, unit: str, query: Query, *, about: str, width: int = 12) -> Panel:
-    """Return a panel with a line for each series, its labels and its value now."""
-    panel = _panel("table", title, about, width, 8, {"showHeader": True}, _thresholds(), unit)
+def table(
+    title: str,
+    unit: str,
+    query: Query,
+    *,
+    about: str,
+    warn: float | None = None,
+    bad: float | None = None,
+    falling: bool = False,
+    unlimited: str = "",
+    width: int = 12,
+) -> Panel:
+    """Return a panel with a line for each series, its labels and its value now; as `graph`."""
+    panel = _panel("table", title, about, width, 8, {"showHeader": True}, unit)
+    if not unlimited:
+        panel["fieldConfig"]["defaults"]["custom"] = {"cellOptions": {"type": "color-text"}}
     panel["targets"] = [
         target | {"format": "table", "instant": True} for target in _targets([query])
     ]
     panel["transformations"] = [
         {"id": "organize", "options": {"excludeByName": {"Time": True}}},
-        {"id": "sortBy", "options": {"sort": [{"field": "Value", "desc": True}]}},
+        {"id": "sortBy", "options": {"sort": [{"field": "Value", "desc": not falling}]}},
     ]
-    return panel
+    return _limited(panel, warn, bad, falling, unlimited)
 
 
 def logs(title: str, query: str, *, about: str) -> Panel:
     """Return a panel with log lines out of Loki; each leads to its trace."""
     options = {"showTime": True, "wrapLogMessage": True, "enableLogDetails": True}
-    panel = _panel("logs", title, about, _WIDTH, 10, options, _thresholds(), "short")
-    return panel | {
-        "datasource": LOKI,
-        "targets": [{"refId": "A", "datasource": LOKI, "expr": query}],
-    }
+    panel = _panel("logs", title, about, _WIDTH, 10, options, "short")
+    panel |= {"datasource": LOKI, "targets": [{"refId": "A", "datasource": LOKI, "expr": query}]}
+    return _limited(panel, None, None, falling=False, unlimited="lines of text are no number")
 
 
 def row(title: str) -> Panel:
@@ -141,14 +156,7 @@ def dashboard(name: str, title: str, about: str, panels: Iterable[Panel]) -> dic
 
 
 def _panel(
-    kind: str,
-    title: str,
-    about: str,
-    width: int,
-    height: int,
-    options: dict[str, Any],
-    thresholds: dict[str, Any],
-    unit: str,
+    kind: str, title: str, about: str, width: int, height: int, options: dict[str, Any], unit: str
 ) -> Panel:
     return {
         "type": kind,
@@ -157,22 +165,27 @@ def _panel(
         "datasource": PROMETHEUS,
         "gridPos": {"w": width, "h": height},
         "options": options,
-        "fieldConfig": {"defaults": {"unit": unit, "thresholds": thresholds}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": unit}, "overrides": []},
     }
 
 
-def _thresholds(
-    warn: float | None = None, bad: float | None = None, *, falling: bool = False
-) -> dict[str, Any]:
-    colours = ["red", "yellow", "green"] if falling else ["green", "yellow", "red"]
+def _limited(
+    panel: Panel, warn: float | None, bad: float | None, falling: bool, unlimited: str
+) -> Panel:
     values = [bad, warn] if falling else [warn, bad]
-    steps: list[dict[str, Any]] = [{"color": colours[0] if falling else "green", "value": None}]
+    if any(value is not None for value in values) is bool(unlimited):
+        raise ValueError(f"{panel['title']}: either warn or bad, or unlimited")
+    if unlimited:
+        panel["description"] += f" No threshold: {unlimited}."
+    colours = ["red", "yellow", "green"] if falling else ["green", "yellow", "red"]
+    steps: list[dict[str, Any]] = [{"color": colours[0], "value": None}]
     steps += [
-        {"color": colour, "value": value}
+        {"color": colour, "value": round(value, 6)}
         for colour, value in zip(colours[1:], values, strict=True)
         if value is not None
     ]
-    return {"mode": "absolute", "steps": steps}
+    panel["fieldConfig"]["defaults"]["thresholds"] = {"mode": "absolute", "steps": steps}
+    return panel
 
 
 def _targets(queries: Iterable[Query]) -> list[dict[str, Any]]:

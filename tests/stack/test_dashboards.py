@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ import yaml
 from otelkit import semconv
 from otelkit.prometheus.names import family
 
+from . import logql
 from .programs import COLLECTOR
 
 GRAFANA = COLLECTOR / "grafana"
@@ -26,6 +28,12 @@ PANELS = [
     for panel in dashboard["panels"]
     if panel["type"] != "row"
 ]
+RULES: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule
+    for path in sorted((COLLECTOR / "prometheus" / "rules").glob("*.yaml"))
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+}
 
 # What is not made by otelkit, and by what it is; names of one source begin alike.
 OTHERS = {
@@ -112,12 +120,57 @@ def test_panels_have_a_number_and_a_place_of_their_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_has_unit_text_and_thresholds(panel: dict[str, Any]) -> None:
-    defaults = panel["fieldConfig"]["defaults"]
+def test_a_panel_has_unit_text_and_a_threshold_or_says_why_not(panel: dict[str, Any]) -> None:
+    text = panel["description"]
+    first, *others = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    values = [step["value"] for step in others]
 
-    assert defaults["unit"]
-    assert defaults["thresholds"]["steps"][0]["value"] is None
-    assert panel["description"].endswith((".", "unhealthy."))
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert first["value"] is None
+    assert values == sorted(values)
+    assert bool(values) is not bool(re.search(r" No threshold: \w.+\.$", text))
+    assert re.match(r"\S.+\.$", text)
+
+
+def test_most_panels_have_a_threshold() -> None:
+    """Those without are amounts of work, parts of what another panel limits, or lines of text."""
+    without = [param.id for param in PANELS if "No threshold:" in param.values[0]["description"]]
+
+    assert len(without) < len(PANELS) / 3
+
+
+@pytest.mark.parametrize("alert", RULES)
+def test_panels_turn_red_where_an_alert_fires(alert: str) -> None:
+    expr = re.sub(r"\"[^\"]*\"", "", RULES[alert]["expr"])
+    compared = {float(n) for n in re.findall(r"(?:==|[<>]=?) *(\d+(?:\.\d+)?)", expr)}
+    panels = [
+        param.values[0]
+        for param in PANELS
+        if re.search(rf"\b{alert}\b", param.values[0]["description"])
+    ]
+
+    assert panels
+    for panel in panels:
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        if "No threshold:" in panel["description"]:
+            continue
+        # Of two neighbours one is red: where it begins, or where it ends.
+        red = next(
+            after["value"]
+            for before, after in itertools.pairwise(steps)
+            if "red" in (before["color"], after["color"])
+        )
+        assert red in compared or (0 in compared and 0 < red < 1), panel["title"]
+
+
+@pytest.mark.parametrize("alert", RULES)
+def test_the_dashboard_that_an_alert_leads_to_has_a_panel_for_it(alert: str) -> None:
+    name = RULES[alert]["annotations"]["dashboard"].removeprefix("otelkit-")
+
+    assert any(
+        re.search(rf"\b{alert}\b", panel.get("description", ""))
+        for panel in DASHBOARDS[name]["panels"]
+    )
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -129,24 +182,33 @@ def test_a_panel_asks_a_data_source_that_a_variable_names(panel: dict[str, Any])
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_a_panel_reads_metrics_that_exist(panel: dict[str, Any]) -> None:
+    assert panel["targets"]
     for expr in expressions(panel):
         assert metrics(expr)
         assert unknown(expr) == set()
 
 
-@pytest.mark.parametrize(
-    "path", sorted((COLLECTOR / "prometheus" / "rules").glob("*.yaml")), ids=str
-)
-def test_alerts_read_metrics_that_exist(path: Path) -> None:
-    for group in yaml.safe_load(path.read_text())["groups"]:
-        for rule in group["rules"]:
-            assert unknown(rule["expr"]) == set(), rule["alert"]
+@pytest.mark.parametrize("alert", RULES)
+def test_alerts_read_metrics_that_exist(alert: str) -> None:
+    assert unknown(RULES[alert]["expr"]) == set()
 
 
 def test_a_metric_that_does_not_exist_would_be_noticed() -> None:
     expr = 'sum by (otelkit_name) (rate(otelkit_llm_costs_total{job="x"}[5m])) > 1'
 
     assert metrics(expr) == unknown(expr) == {"otelkit_llm_costs_total"}
+
+
+def test_a_query_of_lines_that_selects_nothing_would_be_noticed() -> None:
+    lines = [({"service_name": "shop"}, "sold", {"trace_id": "12", "severity_text": "INFO"})]
+
+    assert logql.select('{service_name=~"s.+"} | trace_id!="" | severity_text="INFO"', lines)
+    assert not logql.select('{service=~".+"}', lines)
+    assert not logql.select('{service_name="shop"} | trace!=""', lines)
+    assert not logql.select('{service_name="shop"} | severity_text=~"ERROR|INF"', lines)
+    for wrong in ('{service_name=~".*"}', '{service_name="shop"} | json', "service_name"):
+        with pytest.raises(ValueError, match=r"not understood|without any label"):
+            logql.select(wrong, lines)
 
 
 def test_data_sources_are_provisioned_under_the_names_that_are_used() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -13,11 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from otelkit.cli import _demo_service
 
-from . import logql
+from . import asking, logql, series
 from .destinations import attribute_map
 from .programs import COLLECTOR, get, samples, total, until
 from .running import Odds, Running, running, settle
@@ -27,18 +25,11 @@ pytestmark = pytest.mark.stack
 
 RUNS = 12
 _FAILED = 'gen_ai_client_operation_duration_seconds_count{error_type!=""}'
-VARIABLES = {
-    "$job": ".+",
-    "$environment": ".*",
-    "$service": ".+",
-    "$__rate_interval": "1m",
-    "$__range": "10m",
-}
 
 
 @pytest.fixture(scope="module")
 def loaded(otelcol: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The stack after load; the service and the odd one still run, and send only metrics."""
+    """The stack after load; the service still runs, and sends only metrics."""
     sample: dict[str, Any] = json.loads(_demo_service.sample().read_text())
     failing = {**sample, "llm": {"coder": "gpt-5-mini@error=500"}}
     with running(otelcol, tmp_path_factory.mktemp("stack")) as made:
@@ -52,34 +43,10 @@ def loaded(otelcol: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
             until(lambda: made.total(_FAILED) > 0, what="the first errors were counted")
             made.ask("/generate", failing)
             with suppress(AssertionError):  # the tests say which panels show nothing
-                until(lambda: not _look(made), 60)
+                until(lambda: not asking.look(made), 60)
         made.odds = odds.counts
         settle(made)
         yield made
-
-
-def _look(made: Running) -> set[str]:
-    """Ask what the panels ask; the queries that have shown nothing so far."""
-    asked = {
-        target["expr"]: target["datasource"]["type"]
-        for param in PANELS
-        for target in param.values[0]["targets"]
-    }
-    made.shown |= {expr for expr in asked.keys() - made.shown if _answers(made, expr, asked[expr])}
-    return asked.keys() - made.shown
-
-
-def _answers(made: Running, expr: str, source: str) -> bool:
-    if source == "loki":
-        return bool(logql.select(_filled(expr), made.loki.lines))
-    return any(math.isfinite(value) for _, value in made.query(_filled(expr)))
-
-
-def _filled(expr: str) -> str:
-    for name, value in VARIABLES.items():
-        expr = expr.replace(name, value)
-    assert "$" not in expr
-    return expr
 
 
 def test_the_service_was_asked_what_was_planned(loaded: Running) -> None:
@@ -188,44 +155,22 @@ def test_runs_of_workflows_agents_and_tools_are_those_of_the_spans(loaded: Runni
 
 def test_every_count_of_the_service_is_the_same_in_prometheus(loaded: Running) -> None:
     """Of all its counters and histograms; some of them still grow."""
-    before = _counts(get(f"{loaded.service_url}/metrics"))
-    there: dict[Series, float] = {}
+    before = series.counts(get(f"{loaded.service_url}/metrics"))
+    there: dict[series.Series, float] = {}
 
     def arrived() -> bool:
         names = "|".join({name for name, _ in before})
         found = loaded.query(f'{{job="codegen-service", __name__=~"{names}"}}')
-        there.update({_series(labels["__name__"], labels): value for labels, value in found})
+        there.update({series.of(labels["__name__"], labels): value for labels, value in found})
         return all(there.get(one, -1) >= value for one, value in before.items())
 
     until(arrived, what="what is counted has arrived")
-    after = _counts(get(f"{loaded.service_url}/metrics"))
+    after = series.counts(get(f"{loaded.service_url}/metrics"))
     assert {one for one, value in there.items() if value > after.get(one, -1)} == set()
     same = {one for one, value in before.items() if after[one] == value == there[one]}
     assert len(same) > 0.9 * len(before)
     assert len({name for name, _ in same}) > 30
     assert loaded.collector.own("otelcol_receiver_refused_metric_points") == 0
-
-
-Series = tuple[str, frozenset[tuple[str, Any]]]
-
-
-def _counts(page: str) -> dict[Series, float]:
-    """The series that only ever grow, and their values."""
-    return {
-        _series(sample.name, sample.labels): sample.value
-        for family in text_string_to_metric_families(page)
-        if family.type in ("counter", "histogram")
-        for sample in family.samples
-    }
-
-
-def _series(name: str, labels: dict[str, str]) -> Series:
-    """A name and its labels, without those that say whose it is."""
-    others = ("__name__", "job", "instance", "deployment_environment_name")
-    kept = {key: value for key, value in labels.items() if key not in others}
-    if "le" in kept:
-        return name, frozenset({**kept, "le": float(kept["le"])}.items())
-    return name, frozenset(kept.items())
 
 
 def test_lines_and_spans_find_each_other(loaded: Running) -> None:
@@ -291,7 +236,7 @@ def test_every_variable_has_something_to_choose_from(loaded: Running) -> None:
         assert found
         metric, label = found.groups()
         if metric:
-            values = {has.get(label) for has, _ in loaded.query(_filled(metric))}
+            values = {has.get(label) for has, _ in loaded.query(asking.filled(metric))}
         else:
             values = {labels.get(label) for labels, _, _ in loaded.loki.lines}
         assert values - {None, ""}, definition

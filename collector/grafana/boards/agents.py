@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from panels import Query, dashboard, graph, logs, row, stat
+from limits import limit
+from panels import TRAFFIC, Query, dashboard, graph, logs, row, stat
 
 _AGENT = "gen_ai_invoke_agent_duration_seconds"
 _WORKFLOW = "gen_ai_invoke_workflow_duration_seconds"
 _TOOL = "gen_ai_execute_tool_duration_seconds"
 _STAGE = "otelkit_stage_duration_seconds"
 _FAILED = 'chosen, otelkit_outcome="failed"'
+_FAILURES = limit("AgentFailures")
 
 
 def _rate(metric: str, select: str = "chosen") -> str:
@@ -34,20 +36,22 @@ DASHBOARD = dashboard(
             "short",
             Query(f"sum(increase({_WORKFLOW}_count{{chosen}}[$__range]))"),
             about="Ended within the time shown.",
+            unlimited=TRAFFIC,
         ),
         stat(
             "Agent runs",
             "short",
             Query(f"sum(increase({_AGENT}_count{{chosen}}[$__range]))"),
             about="Ended within the time shown.",
+            unlimited=TRAFFIC,
         ),
         stat(
             "Failed agent runs",
             "percentunit",
             Query(f"(sum({_rate(_AGENT, _FAILED)}) or vector(0)) / sum({_rate(_AGENT)})"),
-            about="AgentFailures fires above 20 %, per agent.",
-            warn=0.05,
-            bad=0.2,
+            about=f"AgentFailures fires above {_FAILURES:.0%}, per agent.",
+            warn=_FAILURES / 4,
+            bad=_FAILURES,
         ),
         stat(
             "Running workflows",
@@ -62,6 +66,7 @@ DASHBOARD = dashboard(
             "ops",
             Query(f"sum by (gen_ai_agent_name) ({_rate(_AGENT)})", "{{gen_ai_agent_name}}"),
             about="Runs that have ended, a second.",
+            unlimited=TRAFFIC,
             stacked=True,
         ),
         graph(
@@ -76,9 +81,10 @@ DASHBOARD = dashboard(
             "Failures by agent",
             "percentunit",
             Query(_share_failed(_AGENT, "gen_ai_agent_name"), "{{gen_ai_agent_name}}"),
-            about="Share of the runs that ended with an error. AgentFailures fires above 20 %.",
-            warn=0.05,
-            bad=0.2,
+            about="Share of the runs that ended with an error. "
+            f"AgentFailures fires above {_FAILURES:.0%}.",
+            warn=_FAILURES / 4,
+            bad=_FAILURES,
         ),
         graph(
             "Errors",
@@ -110,7 +116,8 @@ DASHBOARD = dashboard(
                 f"sum by (gen_ai_workflow_name, otelkit_outcome) ({_rate(_WORKFLOW)})",
                 "{{gen_ai_workflow_name}} {{otelkit_outcome}}",
             ),
-            about="Runs that have ended, a second: completed, failed, cancelled.",
+            about="Runs that end, a second. WorkflowStuck fires when some run and none ends.",
+            unlimited=TRAFFIC,
             stacked=True,
         ),
         graph(
@@ -141,6 +148,7 @@ DASHBOARD = dashboard(
             "ops",
             Query(f"sum by (gen_ai_tool_name) ({_rate(_TOOL)})", "{{gen_ai_tool_name}}"),
             about="Calls that have ended, a second.",
+            unlimited=TRAFFIC,
             stacked=True,
         ),
         graph(

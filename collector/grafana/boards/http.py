@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from panels import Query, dashboard, graph, logs, row, stat
+from limits import limit
+from panels import TRAFFIC, Query, dashboard, graph, logs, row, stat
 
 _RATE = "rate(http_server_request_duration_seconds_count{%s}[$__rate_interval])"
 _ALL = _RATE % "chosen"
 _FAILED = _RATE % 'chosen, http_response_status_code=~"5.."'
+_ERRORS, _SLOW = limit("HighErrorRate"), limit("SlowResponses")
+_MANY, _BURST = limit("RequestRateAboveLimit"), limit("LogErrorBurst")
 
 
 def _duration(share: float, *by: str) -> str:
@@ -25,22 +28,30 @@ DASHBOARD = dashboard(
     "HTTP",
     "Requests that services answer: how many, how fast, how many in vain.",
     [
-        stat("Requests", "reqps", Query(f"sum({_ALL})"), about="Requests a second."),
+        stat(
+            "Requests",
+            "reqps",
+            Query(f"sum({_ALL})"),
+            about="Requests a second, of all services.",
+            warn=0.8 * _MANY,
+            bad=_MANY,
+        ),
         stat(
             "Errors",
             "percentunit",
             Query(f"(sum({_FAILED}) or vector(0)) / sum({_ALL})"),
-            about="Share of requests answered with 5xx. HighErrorRate fires above 5 %.",
-            warn=0.01,
-            bad=0.05,
+            about=f"Share of requests answered with 5xx. HighErrorRate fires above {_ERRORS:.0%}.",
+            warn=_ERRORS / 5,
+            bad=_ERRORS,
         ),
         stat(
             "95 % are faster than",
             "s",
             Query(_duration(0.95)),
-            about="95th percentile of the duration. SlowResponses fires above 5 s, per route.",
-            warn=1,
-            bad=5,
+            about="95th percentile of the duration. "
+            f"SlowResponses fires above {_SLOW:g} s, per route.",
+            warn=_SLOW / 5,
+            bad=_SLOW,
         ),
         stat(
             "In progress",
@@ -54,14 +65,17 @@ DASHBOARD = dashboard(
             "Requests by route",
             "reqps",
             Query(f"sum by (http_route) ({_ALL})", "{{http_route}}"),
-            about="RequestRateAboveLimit fires above 100 a second for a whole service.",
-            bad=100,
+            about=f"RequestRateAboveLimit fires above {_MANY:g} a second for a whole service.",
+            warn=0.8 * _MANY,
+            bad=_MANY,
+            stacked=True,
         ),
         graph(
             "Requests by status",
             "reqps",
             Query(f"sum by (http_response_status_code) ({_ALL})", "{{http_response_status_code}}"),
             about="4xx: the client's fault; 5xx: the service's.",
+            unlimited=TRAFFIC,
             stacked=True,
         ),
         graph(
@@ -71,8 +85,8 @@ DASHBOARD = dashboard(
                 f"sum by (http_route) ({_FAILED}) / sum by (http_route) ({_ALL})", "{{http_route}}"
             ),
             about="Share of 5xx. One route: its own fault; all of them: something beneath.",
-            warn=0.01,
-            bad=0.05,
+            warn=_ERRORS / 5,
+            bad=_ERRORS,
         ),
         row("Duration"),
         graph(
@@ -83,16 +97,16 @@ DASHBOARD = dashboard(
                 for share in (0.5, 0.95, 0.99)
             ),
             about="Percentiles of all requests. Each point is a request: click it for its trace.",
-            warn=1,
-            bad=5,
+            warn=_SLOW / 5,
+            bad=_SLOW,
         ),
         graph(
             "95th percentile by route",
             "s",
             Query(_duration(0.95, "http_route"), "{{http_route}}", exemplars=True),
-            about="SlowResponses fires above 5 s.",
-            warn=1,
-            bad=5,
+            about=f"SlowResponses fires above {_SLOW:g} s.",
+            warn=_SLOW / 5,
+            bad=_SLOW,
         ),
         graph(
             "In progress by route",
@@ -126,9 +140,23 @@ DASHBOARD = dashboard(
                 "sum by (otelkit_level) (increase(otelkit_log_records_total{chosen}[5m]))",
                 "{{otelkit_level}}",
             ),
-            about="Log records in five minutes. LogErrorBurst fires above 50 errors.",
-            width=24,
+            about="Log records in five minutes.",
+            unlimited=TRAFFIC,
+            width=12,
             stacked=True,
+        ),
+        graph(
+            "Errors by service",
+            "short",
+            Query(
+                "sum by (job) (increase(otelkit_log_records_total"
+                '{chosen, otelkit_level=~"ERROR|CRITICAL"}[5m]))',
+                "{{job}}",
+            ),
+            about=f"Errors logged in five minutes. LogErrorBurst fires above {_BURST:g}.",
+            warn=_BURST / 5,
+            bad=_BURST,
+            width=12,
         ),
         logs(
             "Errors in the log",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from panels import Query, dashboard, graph, row, stat, table
+from limits import limit
+from panels import TRAFFIC, Query, dashboard, graph, row, stat, table
 
 _CALL = "gen_ai_client_operation_duration_seconds"
 _FIRST = "gen_ai_client_operation_time_to_first_chunk_seconds"
@@ -11,6 +12,9 @@ _TOKENS = "otelkit_llm_tokens_total"
 # The other types are parts of these two.
 _WHOLE = 'chosen, gen_ai_token_type=~"input|output"'
 _FAILED = 'chosen, error_type!=""'
+_DEAR, _ERRORS, _LONG = limit("HighLLMCost"), limit("LLMErrors"), limit("LLMSlow")
+_RANGE = "it grows with the time shown"
+_JUMP = "TokenBurnRateJump compares with the days before"
 
 
 def _calls(select: str = "chosen") -> str:
@@ -54,28 +58,30 @@ DASHBOARD = dashboard(
             "currencyUSD",
             Query(f"sum(increase({_COST}{{chosen}}[$__range]))"),
             about="Within the time shown. Models without a known price are not in it.",
+            unlimited=_RANGE,
         ),
         stat(
             "Cost of the last hour",
             "currencyUSD",
             Query(f"sum(increase({_COST}{{chosen}}[1h]))"),
-            about="HighLLMCost fires above 10 USD, per service.",
-            warn=5,
-            bad=10,
+            about=f"HighLLMCost fires above {_DEAR:g} USD, per service.",
+            warn=_DEAR / 2,
+            bad=_DEAR,
         ),
         stat(
             "Tokens",
             "short",
             Query(f"sum(increase({_TOKENS}{{{_WHOLE}}}[$__range]))"),
             about="Input and output within the time shown.",
+            unlimited=_RANGE,
         ),
         stat(
             "Failed calls",
             "percentunit",
             Query(f"(sum({_calls(_FAILED)}) or vector(0)) / sum({_calls()})"),
-            about="LLMErrors fires above 10 %, per model.",
-            warn=0.02,
-            bad=0.1,
+            about=f"LLMErrors fires above {_ERRORS:.0%}, per model.",
+            warn=_ERRORS / 5,
+            bad=_ERRORS,
         ),
         row("Cost"),
         graph(
@@ -83,8 +89,8 @@ DASHBOARD = dashboard(
             "currencyUSD",
             _cost_an_hour(_MODEL),
             about="USD an hour at the present rate.",
-            warn=5,
-            bad=10,
+            warn=_DEAR / 2,
+            bad=_DEAR,
             stacked=True,
         ),
         graph(
@@ -92,8 +98,8 @@ DASHBOARD = dashboard(
             "currencyUSD",
             _cost_an_hour(_AGENT),
             about="USD an hour; calls outside of agents have no name.",
-            warn=5,
-            bad=10,
+            warn=_DEAR / 2,
+            bad=_DEAR,
             stacked=True,
         ),
         graph(
@@ -101,8 +107,8 @@ DASHBOARD = dashboard(
             "currencyUSD",
             _cost_an_hour(_WORKFLOW),
             about="USD an hour; calls outside of workflows have no name.",
-            warn=5,
-            bad=10,
+            warn=_DEAR / 2,
+            bad=_DEAR,
             stacked=True,
         ),
         table(
@@ -113,6 +119,7 @@ DASHBOARD = dashboard(
                 f"(increase({_COST}{{chosen}}[$__range])) > 0"
             ),
             about="Cost within the time shown.",
+            unlimited=_RANGE,
         ),
         graph(
             "Cost of a workflow run",
@@ -136,6 +143,7 @@ DASHBOARD = dashboard(
                 "{{gen_ai_token_type}}",
             ),
             about="A second. cache_read and cache_write are part of input, reasoning of output.",
+            unlimited=_JUMP,
         ),
         graph(
             "Tokens by agent",
@@ -145,6 +153,7 @@ DASHBOARD = dashboard(
                 "{{gen_ai_agent_name}}",
             ),
             about="A second. TokenBurnRateJump fires at three times the usual.",
+            unlimited=_JUMP,
             stacked=True,
         ),
         graph(
@@ -155,6 +164,7 @@ DASHBOARD = dashboard(
                 "{{gen_ai_request_model}}",
             ),
             about="Share of input tokens read from the provider's cache; a fall costs money.",
+            unlimited="how much can be read from it is a matter of the prompts",
         ),
         graph(
             "Input tokens a call",
@@ -178,15 +188,16 @@ DASHBOARD = dashboard(
             "ops",
             Query(f"sum by ({_MODEL}) ({_calls()})", "{{gen_ai_request_model}}"),
             about="Calls that have ended, a second.",
+            unlimited=TRAFFIC,
             stacked=True,
         ),
         graph(
             "Duration",
             "s",
             Query(_slow(_CALL, 0.95, _MODEL), "{{gen_ai_request_model}}", exemplars=True),
-            about="95th percentile; LLMSlow fires above 30 s. A point leads to its trace.",
-            warn=10,
-            bad=30,
+            about=f"95th percentile; LLMSlow fires above {_LONG:g} s. A point leads to its trace.",
+            warn=_LONG / 3,
+            bad=_LONG,
         ),
         graph(
             "Time to first token",
@@ -215,9 +226,9 @@ DASHBOARD = dashboard(
                 f"sum by ({_MODEL}) ({_calls(_FAILED)}) / sum by ({_MODEL}) ({_calls()})",
                 "{{gen_ai_request_model}}",
             ),
-            about="LLMErrors fires above 10 %.",
-            warn=0.02,
-            bad=0.1,
+            about=f"LLMErrors fires above {_ERRORS:.0%}.",
+            warn=_ERRORS / 5,
+            bad=_ERRORS,
             width=12,
         ),
     ],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from panels import Query, dashboard, graph, row, stat, table
+from limits import limit
+from panels import TRAFFIC, Query, dashboard, graph, row, stat, table
 
 _POOL = "db_client_connection_pool_name"
+_DISK, _MEMORY, _CPU = limit("DiskLow"), limit("HighMemory"), limit("HighCPU")
+_USED = limit("DatabasePoolExhausted")
 
 DASHBOARD = dashboard(
     "system",
@@ -33,9 +36,9 @@ DASHBOARD = dashboard(
             "Fullest disk",
             "percentunit",
             Query('max(system_filesystem_utilization_ratio{job="host", mode="rw"})'),
-            about="DiskLow fires above 90 %.",
-            warn=0.8,
-            bad=0.9,
+            about=f"DiskLow fires above {_DISK:.0%}.",
+            warn=_DISK - 0.1,
+            bad=_DISK,
         ),
         stat(
             "Memory",
@@ -43,9 +46,9 @@ DASHBOARD = dashboard(
             Query(
                 'max(sum by (instance) (system_memory_utilization_ratio{job="host", state="used"}))'
             ),
-            about="Of the machine that has least left. HighMemory fires above 90 %.",
-            warn=0.8,
-            bad=0.9,
+            about=f"Of the machine that has least left. HighMemory fires above {_MEMORY:.0%}.",
+            warn=_MEMORY - 0.1,
+            bad=_MEMORY,
         ),
         row("Components"),
         table(
@@ -53,6 +56,9 @@ DASHBOARD = dashboard(
             "short",
             Query("min by (job, otelkit_component) (otelkit_health_status_ratio{chosen})"),
             about="What the health checks last said: 1 healthy, 0.5 degraded, 0 unhealthy.",
+            bad=0.5,
+            warn=1,
+            falling=True,
         ),
         graph(
             "Components over time",
@@ -62,6 +68,9 @@ DASHBOARD = dashboard(
                 "{{job}} {{otelkit_component}}",
             ),
             about="DatabaseDown and ComponentUnhealthy fire at 0.",
+            bad=0.5,
+            warn=1,
+            falling=True,
             width=12,
         ),
         row("Processes"),
@@ -69,7 +78,10 @@ DASHBOARD = dashboard(
             "Processes by service",
             "short",
             Query('count by (job) (target_info{chosen, job!="host"})', "{{job}}"),
-            about="Processes that send metrics.",
+            about="Processes that send metrics. ServiceDown fires when the last one stops.",
+            bad=0.5,
+            warn=1,
+            falling=True,
         ),
         graph(
             "Processor time by service",
@@ -79,6 +91,7 @@ DASHBOARD = dashboard(
                 "{{job}}",
             ),
             about="Processors in use. Needs the extra `system` of otelkit.",
+            unlimited="Processors has one, for all that runs on a machine",
             stacked=True,
         ),
         graph(
@@ -86,6 +99,7 @@ DASHBOARD = dashboard(
             "bytes",
             Query("sum by (job) (process_memory_usage_bytes{chosen})", "{{job}}"),
             about="One that only ever grows leaks. Needs the extra `system` of otelkit.",
+            unlimited="Memory of machines has one, for all that runs there",
             stacked=True,
         ),
         row("Databases"),
@@ -101,7 +115,24 @@ DASHBOARD = dashboard(
                 f"sum by ({_POOL}) (db_client_connection_max{{chosen}})",
                 "{{db_client_connection_pool_name}} at most",
             ),
-            about="DatabasePoolExhausted fires when all that may be are in use.",
+            about="Idle ones wait for work; the pool makes more until there are so many at most.",
+            unlimited="Pools in use has one",
+            width=12,
+        ),
+        graph(
+            "Pools in use",
+            "percentunit",
+            Query(
+                f"sum by (job, {_POOL}) "
+                '(db_client_connection_count{chosen, db_client_connection_state="used"}) / '
+                f"sum by (job, {_POOL}) (db_client_connection_max{{chosen}})",
+                "{{job}} {{db_client_connection_pool_name}}",
+            ),
+            about="Share of the connections that may be. "
+            f"DatabasePoolExhausted fires at {_USED:.0%}, for one process.",
+            warn=_USED - 0.25,
+            bad=_USED,
+            width=12,
         ),
         graph(
             "Database statements",
@@ -115,6 +146,7 @@ DASHBOARD = dashboard(
             about="95th percentile of the duration. A point leads to its trace.",
             warn=0.5,
             bad=2,
+            width=12,
         ),
         graph(
             "Statements",
@@ -125,6 +157,8 @@ DASHBOARD = dashboard(
                 "{{db_operation_name}} {{error_type}}",
             ),
             about="Statements a second, failed ones with their error.",
+            unlimited=TRAFFIC,
+            width=12,
             stacked=True,
         ),
         row("Machines"),
@@ -137,9 +171,9 @@ DASHBOARD = dashboard(
                 '(rate(system_cpu_time_seconds_total{job="host"}[$__rate_interval]))',
                 "{{instance}}",
             ),
-            about="Share of time that is not idle. HighCPU fires above 90 %.",
-            warn=0.7,
-            bad=0.9,
+            about=f"Share of time that is not idle. HighCPU fires above {_CPU:.0%}.",
+            warn=_CPU - 0.2,
+            bad=_CPU,
         ),
         graph(
             "Memory of machines",
@@ -149,9 +183,10 @@ DASHBOARD = dashboard(
                 '{job="host", state!="free"})',
                 "{{instance}} {{state}}",
             ),
-            about="`cached` is given back when it is needed. HighMemory fires at 90 % used.",
-            warn=0.8,
-            bad=0.9,
+            about="`cached` is given back when it is needed. "
+            f"HighMemory fires above {_MEMORY:.0%} used.",
+            warn=_MEMORY - 0.1,
+            bad=_MEMORY,
         ),
         graph(
             "Disks",
@@ -161,19 +196,21 @@ DASHBOARD = dashboard(
                 '(system_filesystem_utilization_ratio{job="host", mode="rw"})',
                 "{{instance}} {{mountpoint}}",
             ),
-            about="DiskLow fires above 90 %.",
-            warn=0.8,
-            bad=0.9,
+            about=f"DiskLow fires above {_DISK:.0%}.",
+            warn=_DISK - 0.1,
+            bad=_DISK,
         ),
         graph(
-            "Load",
+            "Load of a processor",
             "short",
-            Query('sum by (instance) (system_cpu_load_average_5m{job="host"})', "{{instance}}"),
             Query(
+                'sum by (instance) (system_cpu_load_average_5m{job="host"}) / '
                 'sum by (instance) (system_cpu_logical_count{job="host"})',
-                "{{instance}} processors",
+                "{{instance}}",
             ),
-            about="More than there are processors: work waits.",
+            about="Processes that run or want to, for each processor. Above 1: work waits.",
+            warn=1,
+            bad=2,
             width=12,
         ),
         graph(
@@ -185,6 +222,7 @@ DASHBOARD = dashboard(
                 "{{instance}} {{direction}}",
             ),
             about="Bytes a second.",
+            unlimited="what a disk can do differs by the disk",
             width=12,
         ),
     ],

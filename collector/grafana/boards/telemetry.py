@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from panels import Query, dashboard, graph, row, stat, table
+from limits import ANY, limit
+from panels import TRAFFIC, Query, dashboard, graph, row, stat, table
 
+_FULL = limit("CollectorQueueFilling")
 _SIGNALS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
 
 
@@ -38,9 +40,9 @@ DASHBOARD = dashboard(
             "Fullest queue",
             "percentunit",
             Query("max(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"),
-            about="CollectorQueueFilling fires above 50 %.",
-            warn=0.1,
-            bad=0.5,
+            about=f"CollectorQueueFilling fires above {_FULL:.0%}.",
+            warn=_FULL / 5,
+            bad=_FULL,
         ),
         stat(
             "Memory of the collector",
@@ -65,6 +67,7 @@ DASHBOARD = dashboard(
             "ops",
             *_each("receiver_accepted", "receiver"),
             about="Items a second, by receiver and signal.",
+            unlimited=TRAFFIC,
             width=12,
         ),
         graph(
@@ -72,6 +75,7 @@ DASHBOARD = dashboard(
             "ops",
             *_each("exporter_sent"),
             about="Items a second, by destination and signal.",
+            unlimited=TRAFFIC,
             width=12,
         ),
         graph(
@@ -82,6 +86,7 @@ DASHBOARD = dashboard(
                 "{{exporter}} {{data_type}}",
             ),
             about="What waits on disk. DestinationUnreachable fires when none of it leaves.",
+            unlimited="Queues, share of their size, has one",
             width=12,
         ),
         graph(
@@ -92,9 +97,9 @@ DASHBOARD = dashboard(
                 "(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)",
                 "{{exporter}} {{data_type}}",
             ),
-            about="CollectorQueueFilling fires above 50 %; at 100 % telemetry is dropped.",
-            warn=0.1,
-            bad=0.5,
+            about=f"CollectorQueueFilling fires above {_FULL:.0%}; at 100% telemetry is dropped.",
+            warn=_FULL / 5,
+            bad=_FULL,
             width=12,
         ),
         graph(
@@ -102,21 +107,21 @@ DASHBOARD = dashboard(
             "ops",
             *_each("exporter_enqueue_failed"),
             about="Lost. CollectorDropsTelemetry fires at once.",
-            bad=0.001,
+            bad=ANY,
         ),
         graph(
             "Dropped: the destination refuses",
             "ops",
             *_each("exporter_send_failed"),
             about="Lost. DestinationRefuses fires at once.",
-            bad=0.001,
+            bad=ANY,
         ),
         graph(
             "Refused by the collector",
             "ops",
             *_each("receiver_refused", "receiver"),
             about="Applications send it again. CollectorRefuses fires after two minutes.",
-            bad=0.001,
+            bad=ANY,
         ),
         row("Applications"),
         graph(
@@ -127,8 +132,20 @@ DASHBOARD = dashboard(
                 "(rate(otelkit_export_items_total{chosen}[$__rate_interval]))",
                 "{{otelkit_signal}} {{otelkit_outcome}}",
             ),
-            about="What became of telemetry in the applications. TelemetryDropped fires when lost.",
-            width=12,
+            about="What became of telemetry in the applications.",
+            unlimited=TRAFFIC,
+        ),
+        graph(
+            "Lost by applications",
+            "short",
+            Query(
+                "sum by (job, otelkit_signal, otelkit_destination) "
+                '(increase(otelkit_export_items_total{chosen, otelkit_outcome=~"dropped|failed"}'
+                "[10m]))",
+                "{{job}} {{otelkit_signal}} {{otelkit_destination}}",
+            ),
+            about="Items in ten minutes. TelemetryDropped fires at once.",
+            bad=ANY,
         ),
         graph(
             "Waiting in applications",
@@ -139,7 +156,6 @@ DASHBOARD = dashboard(
             ),
             about="Items in memory that are not sent yet.",
             warn=1500,
-            width=12,
         ),
         row("Traces"),
         graph(
@@ -151,6 +167,7 @@ DASHBOARD = dashboard(
                 "{{service_name}} {{span_name}}",
             ),
             about="The fifteen most frequent, a second.",
+            unlimited=TRAFFIC,
             width=12,
         ),
         table(
@@ -161,6 +178,7 @@ DASHBOARD = dashboard(
                 "(rate(traces_service_graph_request_total[$__rate_interval]))"
             ),
             about="Requests a second between services, to databases and to model providers.",
+            unlimited=TRAFFIC,
         ),
         graph(
             "Failed spans",
@@ -201,6 +219,7 @@ DASHBOARD = dashboard(
                 "{{job}} {{otelkit_level}}",
             ),
             about="Log records a second, by level.",
+            unlimited=TRAFFIC,
             stacked=True,
             width=12,
         ),
