@@ -112,6 +112,10 @@ class TestBind:
             assert context.bound()["user.id"] == "u"
         assert dict(context.bound()) == {}
 
+    def test_a_tag_given_again_inside_is_there_once(self):
+        with otelkit.bind(tags=["a", "b", "a"]), otelkit.bind(tags=["b", "c"]):
+            assert context.bound()["otelkit.tags"] == ("a", "b", "c")
+
     def test_across_await_and_tasks(self):
         async def read():
             await asyncio.sleep(0)
