@@ -85,8 +85,8 @@ class bind:
     """Put a user, a session, a request id and tags on all spans and logs inside.
 
     A context manager, sync and async. Values given inside another ``bind()`` win over the outer
-    ones; tags add up, each once. With ``OTELKIT_BAGGAGE=true`` they also travel to called services as W3C
-    baggage, which every service on the way can read.
+    ones; tags add up, each once. With ``OTELKIT_BAGGAGE=true`` they also travel to called services
+    as W3C baggage, which every service on the way can read.
 
     Args:
         user_id: Written as ``user.id``.
@@ -127,7 +127,8 @@ class bind:
         values = {**bound(context), **self._values}
         if self._tags:
             # Each once: where a task starts the next one inside, they must not add up for ever.
-            values[semconv.TAGS] = tuple(dict.fromkeys((*values.get(semconv.TAGS, ()), *self._tags)))
+            tags = (*values.get(semconv.TAGS, ()), *self._tags)
+            values[semconv.TAGS] = tuple(dict.fromkeys(tags))
         context = otel_context.set_value(_BOUND_KEY, values, context)
         if _propagate:
             for name, value in values.items():
