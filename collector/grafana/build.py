@@ -1,6 +1,7 @@
 """Write the dashboards: `python collector/grafana/build.py [DIR]`.
 
-Each module in boards/ is a dashboard. What is written is committed; a test compares the two.
+Each module in boards/ is a dashboard. Its thresholds are the limits of the alerts: write it again
+after a change of the rules. What is written is committed; a test compares the two.
 """
 
 from __future__ import annotations
