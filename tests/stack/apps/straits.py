@@ -13,7 +13,7 @@ from sqlalchemy import create_engine
 import otelkit
 
 engine = create_engine(sys.argv[1], pool_size=1, max_overflow=0)
-telemetry = otelkit.setup(service_name="straits", engine=engine)
+telemetry = otelkit.setup(engine=engine)
 for _ in range(20):
     with otelkit.traced_stage("in vain"):
         pass
