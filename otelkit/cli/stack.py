@@ -13,7 +13,12 @@ _MARKS = {"ok": "✓", "wrong": "✗", "unchecked": "?"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `otelkit stack` to its parser."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    export = actions.add_parser("export", help="copy the stack, for docker compose up")
+    export = actions.add_parser(
+        "export",
+        help="copy the stack, for docker compose up",
+        epilog="ALERT_RECEIVER (slack, email, webhook) and other ALERT_... variables set where "
+        "alerts go, and are kept in DIR/.env: see DIR/collector/README.md.",
+    )
     export.add_argument("folder", metavar="DIR", type=Path, help="made if it is not there")
     check = actions.add_parser("check", help="look whether its files are in order")
     check.add_argument(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from otelkit.errors import OtelkitError
+from otelkit.stack import alerts, dotenv
 from otelkit.stack.files import combinations
 
 _SECONDS = 120.0  # that one program may take
@@ -43,13 +44,14 @@ def check(folder: Path) -> list[Finding]:
         raise OtelkitError(f"there is no stack in {folder}: collector/config.yaml is missing")
     collector = folder / "collector"
     loki = collector / "loki" / "loki.yaml"
-    alertmanager = collector / "alertmanager" / "alertmanager.yml"
+    alertmanager = collector / alerts.FILE
     return [
         *_check_collector(collector),
         _check_jaeger(collector / "jaeger"),
         _check_with("loki", "loki: loki.yaml", "-verify-config", f"-config.file={loki}"),
         *_check_prometheus(collector / "prometheus"),
         _check_with("amtool", "alertmanager: alertmanager.yml", "check-config", str(alertmanager)),
+        _check_receivers(alertmanager, folder / ".env"),
         *_check_dashboards(collector / "grafana" / "dashboards"),
         # Only Grafana itself reads it, when it starts.
         Finding("grafana: provisioning", "unchecked", "see docker compose logs grafana"),
@@ -115,6 +117,17 @@ def _check_with(program: str, what: str, *arguments: str) -> Finding:
     if path is None:
         return Finding(what, "unchecked", f"needs {program} on PATH")
     return _run(what, [path, *arguments])
+
+
+def _check_receivers(alertmanager: Path, env: Path) -> Finding:
+    what = "alertmanager: receivers"
+    try:
+        text = alertmanager.read_text(encoding="utf-8")
+        settings = dotenv.read(env.read_text(encoding="utf-8", errors="surrogateescape"))
+    except OSError as error:
+        return Finding(what, "wrong", str(error))
+    faults = list(alerts.faults(text, settings, alertmanager.parent / "secrets"))
+    return Finding(what, "wrong" if faults else "ok", "\n".join(faults))
 
 
 def _check_dashboards(dashboards: Path) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -12,14 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from otelkit.errors import OtelkitError
-from otelkit.stack import dotenv
+from otelkit.stack import alerts, dotenv
 from otelkit.stack.files import files, locate
 
 _ENV = Path(".env")
 _EXTRAS = Path("collector/extras.yaml")
-_ALERTS = Path("collector/alertmanager/alertmanager.yml")
-_FROM = re.compile(r"^(\s*(?:- )?\w+: ).*(  # from (\w+))$", re.MULTILINE)
-_RECEIVER = re.compile(r"^  - name: (\w+)$", re.MULTILINE)
+_ALERTS = Path("collector") / alerts.FILE
 
 
 class Copy(NamedTuple):
@@ -51,11 +48,11 @@ def export(folder: Path, environ: Mapping[str, str] | None = None) -> Copy:
     if folder.resolve() == source.resolve():
         raise OtelkitError(f"{folder} is where the stack comes from; name another folder")
     shipped = (source / _ALERTS).read_text(encoding="utf-8")
-    given = {name: environ[name] for _, _, name in _FROM.findall(shipped) if environ.get(name)}
+    given = {name: environ[name] for name in alerts.read(shipped) if environ.get(name)}
     written = []
     try:
         settings = _settings(source, folder, given)
-        rendered = _rendered(shipped, dotenv.read(settings.text))
+        rendered = alerts.render(shipped, dotenv.read(settings.text))
         for path in files(source):
             target = folder / path
             if path == _EXTRAS and target.exists():
@@ -87,24 +84,3 @@ def _of_release(text: str) -> str:
     """The example service of a copy is not built from the folder it is in."""
     release = f'EXAMPLE_PACKAGE="otelkit[demo]=={version("otelkit")}"'
     return re.sub(r"^EXAMPLE_PACKAGE=.*$", release, text, flags=re.MULTILINE)
-
-
-def _rendered(alerts: str, settings: Mapping[str, str]) -> str:
-    """``alerts`` with every line that ends with ``# from NAME`` set to what that setting says.
-
-    Raises:
-        OtelkitError: A setting names a receiver that ``alerts`` has not.
-    """
-    choices = _RECEIVER.findall(alerts)
-
-    def line(found: re.Match[str]) -> str:
-        name, value = found[3], settings.get(found[3])
-        if not value:
-            return found[0]
-        if name.endswith("RECEIVER") and value not in choices:
-            raise OtelkitError(f"{name}={value!r}: expected one of {', '.join(choices)}")
-        # A JSON string is a YAML string; booleans stay what they are.
-        shown = value if value in ("true", "false") else json.dumps(value)
-        return f"{found[1]}{shown}{found[2]}"
-
-    return _FROM.sub(line, alerts)

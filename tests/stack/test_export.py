@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from otelkit.cli import main
 from otelkit.errors import OtelkitError
 from otelkit.stack import dotenv
 
-from .programs import ROOT, forced_into_the_wheel
+from .programs import ROOT, find, forced_into_the_wheel
 
 
 def alertmanager(folder: Path) -> dict[str, object]:
@@ -86,6 +87,30 @@ def test_the_environment_sets_the_receivers_of_alerts(tmp_path: Path) -> None:
     assert receivers["webhook"]["webhook_configs"][0]["url"] == "http://127.0.0.1:1/x"
     assert said["global"]["smtp_require_tls"] is False
     assert said["global"]["smtp_smarthost"] == "mail.example.org:587"
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("receiver", ["page", "slack", "email", "webhook"])
+def test_critical_alerts_go_where_all_go_unless_they_have_a_receiver_of_their_own(
+    receiver: str, tmp_path: Path
+) -> None:
+    stack.export(tmp_path / "one", environ={"ALERT_RECEIVER": receiver})
+    apart = {"ALERT_RECEIVER": receiver, "ALERT_CRITICAL_RECEIVER": "webhook"}
+    stack.export(tmp_path / "apart", environ=apart)
+
+    for severity in ("warning", "critical"):
+        assert routed(tmp_path / "one", severity) == receiver
+    assert routed(tmp_path / "apart", "warning") == receiver
+    assert routed(tmp_path / "apart", "critical") == "webhook"
+
+
+def routed(folder: Path, severity: str) -> str:
+    """The receiver of an alert, by Alertmanager's own tool."""
+    path = folder / "collector" / "alertmanager" / "alertmanager.yml"
+    command = [find("amtool"), "config", "routes", "test", f"--config.file={path}"]
+    labels = ["alertname=HighErrorRate", f"severity={severity}"]
+    done = subprocess.run([*command, *labels], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def test_without_variables_the_receivers_are_the_shipped_ones(tmp_path: Path) -> None:
@@ -253,8 +278,70 @@ def test_a_check_names_every_part_of_the_stack() -> None:
     parts = {path.name for path in (ROOT / "collector").iterdir() if path.is_dir()}
     looked_at = {finding.what.partition(":")[0] for finding in findings}
     assert parts - {"overlays", "scale"} <= looked_at  # these are the collector's
-    dashboards = {finding.what for finding in findings if finding.state != "unchecked"}
-    assert all(re.fullmatch(r"grafana: \w+\.json", what) for what in dashboards)
+    by_ourselves = {finding.what for finding in findings if finding.state != "unchecked"}
+    by_ourselves.remove("alertmanager: receivers")
+    assert all(re.fullmatch(r"grafana: \w+\.json", what) for what in by_ourselves)
+
+
+def receivers(folder: Path) -> list[str]:
+    """What a check says of them."""
+    [found] = [one for one in stack.check(folder) if one.what == "alertmanager: receivers"]
+    assert found.state == ("wrong" if found.detail else "ok")
+    return found.detail.splitlines()
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_check_finds_receivers_that_nothing_reaches(tmp_path: Path) -> None:
+    stack.export(tmp_path, environ={"ALERT_RECEIVER": "slack", "ALERT_CRITICAL_RECEIVER": "email"})
+    secrets = tmp_path / "collector" / "alertmanager" / "secrets"
+
+    assert receivers(tmp_path) == [
+        "receiver email: ALERT_EMAIL_TO=alerts@example.com is a placeholder; set it",
+        "receiver email: ALERT_EMAIL_FROM=otelkit@example.com is a placeholder; set it",
+        "receiver email: ALERT_SMTP_SMARTHOST=mail.example.com:587 is a placeholder; set it",
+        f"receiver slack: {secrets / 'slack_url'} is missing or empty",
+    ]
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_check_finds_nothing_wrong_with_receivers_that_are_whole(tmp_path: Path) -> None:
+    given = {
+        "ALERT_RECEIVER": "email",
+        "ALERT_CRITICAL_RECEIVER": "slack",
+        "ALERT_EMAIL_TO": "ops@example.org",
+        "ALERT_EMAIL_FROM": "otelkit@example.org",
+        "ALERT_SMTP_SMARTHOST": "localhost:25",
+        "ALERT_SMTP_USER": "otelkit",
+    }
+    stack.export(tmp_path, environ=given)
+    secrets = tmp_path / "collector" / "alertmanager" / "secrets"
+    secrets.mkdir()
+    (secrets / "slack_url").write_text("https://hooks.example.com/hush")
+    assert receivers(tmp_path) == [
+        f"receiver email: {secrets / 'smtp_password'} is missing or empty"
+    ]
+    (secrets / "smtp_password").write_text("hush")
+
+    assert receivers(tmp_path) == []
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("ALERT_RECEIVER=webhook", "is not what .env says of ALERT_...: export again"),
+        ("ALERT_RECEIVER=slak", ".env has ALERT_RECEIVER='slak': expected one of page, slack"),
+    ],
+)
+def test_a_check_finds_settings_of_alerts_that_were_not_exported(
+    line: str, said: str, tmp_path: Path
+) -> None:
+    stack.export(tmp_path, environ={})
+    with (tmp_path / ".env").open("a") as env:
+        env.write(f"{line}\n")
+
+    [found] = receivers(tmp_path)
+    assert found.startswith(said)
 
 
 @pytest.mark.usefixtures("bare")

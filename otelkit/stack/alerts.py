@@ -1,0 +1,85 @@
+"""The receivers of ``alertmanager.yml``: ``ALERT_*`` sets them, and those in use must be whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from otelkit.errors import OtelkitError
+
+FILE = Path("alertmanager/alertmanager.yml")  # in collector/
+
+# A line that is set: what stands before its value, the value, the remark with the names.
+_LINE = re.compile(r"^(\s*(?:- )?\w+: )(.*?)(  # from (\w+)(?: or (\w+))?)$", re.MULTILINE)
+_RECEIVER = re.compile(r"^  - name: (\w+)$", re.MULTILINE)
+_PLACEHOLDER = "example.com"
+_NEEDS = {
+    "email": ["ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_SMTP_SMARTHOST"],
+    "webhook": ["ALERT_WEBHOOK_URL"],
+}
+
+
+def read(text: str) -> dict[str, str]:
+    """What the lines of ``text`` that end with ``# from NAME`` say, by that name."""
+    return {found[4]: found[2].strip('"') for found in _LINE.finditer(text)}
+
+
+def render(text: str, settings: Mapping[str, str]) -> str:
+    """``text`` with every line that ends with ``# from NAME`` set to what that setting says.
+
+    Raises:
+        OtelkitError: A setting names a receiver that ``text`` has not.
+    """
+    choices = _RECEIVER.findall(text)
+
+    def line(found: re.Match[str]) -> str:
+        name = found[4] if settings.get(found[4]) else found[5]
+        value = settings.get(name)
+        if not value:
+            return found[0]
+        if name.endswith("RECEIVER") and value not in choices:
+            raise OtelkitError(f"{name}={value!r}: expected one of {', '.join(choices)}")
+        # A JSON string is a YAML string; booleans stay what they are.
+        shown = value if value in ("true", "false") else json.dumps(value)
+        return f"{found[1]}{shown}{found[3]}"
+
+    return _LINE.sub(line, text)
+
+
+def faults(text: str, settings: Mapping[str, str], secrets: Path) -> Iterator[str]:
+    """Why alerts would not reach the receivers that ``text`` uses.
+
+    Args:
+        text: Of ``alertmanager.yml``.
+        settings: Those of ``.env``.
+        secrets: The folder of files with secrets.
+    """
+    try:
+        if render(text, settings) != text:
+            yield "is not what .env says of ALERT_...: export again"
+    except OtelkitError as error:
+        yield f".env has {error}"
+    said = read(text)
+    used = {said.get("ALERT_RECEIVER", ""), said.get("ALERT_CRITICAL_RECEIVER", "")}
+    for receiver in sorted(used):
+        for name in _NEEDS.get(receiver, []):
+            if _PLACEHOLDER in said.get(name, ""):
+                yield f"receiver {receiver}: {name}={said[name]} is a placeholder; set it"
+        secret = _secret(receiver, said)
+        if secret and not _is_filled(secrets / secret):
+            yield f"receiver {receiver}: {secrets / secret} is missing or empty"
+
+
+def _secret(receiver: str, said: Mapping[str, str]) -> str | None:
+    if receiver == "slack":
+        return "slack_url"
+    if receiver == "email" and said.get("ALERT_SMTP_USER"):
+        return "smtp_password"
+    return None
+
+
+def _is_filled(path: Path) -> bool:
+    # Alertmanager's user may read what ours may not.
+    return path.is_file() and path.stat().st_size > 0
