@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -408,6 +409,39 @@ def test_the_table_is_loaded_once_in_a_thread(monkeypatch: pytest.MonkeyPatch) -
     assert pricing._loading is thread
     thread.join()
     assert table.snapshot.cache_info().currsize == 1
+
+
+LLM = """
+@otelkit.traced_llm(provider="openai", model="gpt-4o")
+def ask():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "loading"),
+    [
+        (f"{LLM}\notelkit.setup()", True),
+        (f"otelkit.setup()\n{LLM}", True),
+        (LLM, False),
+        ("otelkit.setup()", False),
+    ],
+    ids=["decorated, set up", "set up, decorated", "not set up", "no LLM calls"],
+)
+def test_the_first_llm_call_need_not_wait_for_the_table(program: str, loading: bool) -> None:
+    ended = f"""
+from otelkit import pricing
+assert (pricing._loading is not None) is {loading}
+if {loading}:
+    pricing._loading.join()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import otelkit\n{program}{ended}"],
+        env={**os.environ, "OTEL_SDK_DISABLED": "false", "OTEL_TRACES_EXPORTER": "none",
+             "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_child_forked_while_the_table_loads_can_price() -> None:

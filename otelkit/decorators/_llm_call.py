@@ -22,15 +22,17 @@ from otelkit.decorators._llm_reply import (
     by_id,
     merged,
     stated,
+    tell_if_uncounted,
     uncounted,
     with_result,
 )
+from otelkit.decorators._llm_series import record
 from otelkit.decorators._recorded import Recorded, is_stream
 from otelkit.decorators._state import note_failure
-from otelkit.usage import Reply, Stream, Usage
+from otelkit.usage import Reply, Stream
 
 if TYPE_CHECKING:
-    from otelkit.decorators._llm_operation import LlmOperation, Series
+    from otelkit.decorators._llm_operation import LlmOperation
 
 T = TypeVar("T")
 _CONTENT = ("redacted", "full")
@@ -157,11 +159,12 @@ class LlmCall(Call):
 
     def succeed(self, result: Any = None) -> Any:
         """Finish with ``result``; a stream is handed on, and finishes the call when it ends."""
-        if not self._finished and result is not None:
+        if not self._finished:
             try:
-                self._returned = usage.read(result)
-                if self._returned is not None:
-                    self._response = result
+                if result is None:
+                    self._write_recorded()
+                elif (returned := usage.read(result)) is not None:
+                    self._returned, self._response = returned, result
                 elif self._yielded is None and is_stream(result):
                     from otelkit.decorators._stream import traced_stream
 
@@ -171,6 +174,10 @@ class LlmCall(Call):
             except Exception:
                 note_failure()
         return super().succeed(result)
+
+    def _write_recorded(self) -> None:
+        if self._response is not None and self.span.is_recording():
+            self._write_output(self._response)
 
     def add(self, reply: Reply | None) -> None:
         """Take over what one of the call's responses says."""
@@ -226,6 +233,8 @@ class LlmCall(Call):
         if streamed and self.span.is_recording():
             self._write_output(None)
         known = self._known()
+        if streamed:
+            tell_if_uncounted(known.values())
         if self._first_chunk is None and self._shared is not None:
             self._first_chunk = _genai.time_to_first_chunk(self._shared)
         if self._inside:
@@ -263,7 +272,7 @@ class LlmCall(Call):
         reply = self._reply
         series = self.operation.series(self._around, self._model, reply, outcome, error_type)
         usd = self._cost.amount if self._cost is not None else None
-        later(_record, to, series, seconds, self._first_chunk, reply.usage, usd, self._measured_in)
+        later(record, to, series, seconds, self._first_chunk, reply.usage, usd, self._measured_in)
 
     def _finish(self, outcome: str, error_type: str | None = None) -> None:
         super()._finish(outcome, error_type)
@@ -277,24 +286,3 @@ class LlmCall(Call):
         self._recorded, self._inside = [], []
         # The context knows this call as its scope's: kept, only the garbage collector would end it.
         self.context = self._measured_in = NO_CONTEXT
-
-
-def _record(
-    to: instruments.Instruments,
-    series: Series,
-    seconds: float,
-    first_chunk: float | None,
-    used: Usage | None,
-    usd: float | None,
-    context: Context,
-) -> None:
-    try:
-        to.operation_duration.record(seconds, series.call, context)
-        if first_chunk is not None:
-            to.time_to_first_chunk.record(first_chunk, series.call, context)
-        if used is not None:
-            to.token_usage.record(used.input_tokens, series.input, context)
-            to.token_usage.record(used.output_tokens, series.output, context)
-            instruments.count_llm(series.totals, used, usd)
-    except Exception:
-        note_failure()

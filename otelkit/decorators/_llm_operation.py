@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -14,6 +14,7 @@ from otelkit import instruments, pricing, semconv
 from otelkit.context import Scope, scope, valid
 from otelkit.decorators import _content
 from otelkit.decorators._llm_call import LlmCall
+from otelkit.decorators._llm_series import Series
 from otelkit.decorators._operation import Operation, present, remember
 from otelkit.decorators._state import state
 from otelkit.decorators._untraced import UntracedLlmCall
@@ -32,15 +33,6 @@ _REQUEST_ARGUMENTS: dict[str, tuple[str, tuple[type, ...]]] = {
 _INT64 = 2**63  # what OTLP can carry
 _MESSAGE_ARGUMENTS = ("messages", "input", "contents", "prompt")
 _SYSTEM_ARGUMENTS = ("system", "instructions", "system_instruction")
-
-
-class Series(NamedTuple):
-    """Attribute sets of one kind of call: closed lists, ids never."""
-
-    call: dict[str, AttributeValue]
-    input: dict[str, AttributeValue]
-    output: dict[str, AttributeValue]
-    totals: instruments.Key
 
 
 class LlmOperation(Operation):
@@ -75,9 +67,11 @@ class LlmOperation(Operation):
         self.model = model
         self._fixed_name = span_name
         self.untraced = UntracedLlmCall(self)
+        state.has_llm = True
+        if state.live:
+            pricing.preload()
 
     def _begin(self, parent: Context, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LlmCall:
-        pricing.preload()  # while the model thinks
         around = scope(parent)
         given = self._given(args, kwargs)
         model = self.model

@@ -38,12 +38,24 @@ def stated(cost: Any = None, **counts: Any) -> Usage | None:
 
 
 def _warn(wrong: list[str]) -> None:
-    if not _warned:
+    if "usage" not in _warned:
         _warned.add("usage")
         _logger.warning(
             "otelkit: record_usage(): %s must be a number from 0 on; what is not is left out,"
             " and all tokens with it where it is one of theirs",
             " and ".join(wrong),
+        )
+
+
+def tell_if_uncounted(replies: Iterable[Reply]) -> None:
+    """Warn once of a stream that has come to its end, but has not said what was used."""
+    ended = [reply for reply in replies if reply.finish_reasons]
+    if ended and not any(reply.usage for reply in ended) and "stream" not in _warned:
+        _warned.add("stream")
+        _logger.warning(
+            "otelkit: a stream of %.100r said nothing of tokens: such calls have neither tokens nor"
+            ' cost. OpenAI\'s API tells them with stream_options={"include_usage": True}',
+            ended[-1].model,
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import metrics, trace
 from opentelemetry.trace import Tracer
 
-from otelkit import instruments
+from otelkit import instruments, pricing
 from otelkit.decorators import _content
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class State:
     # unsampled span has nothing to do, unless it is measured.
     sampler_follows_parent = False
     skip_unsampled = False
+    has_llm = False  # somebody decorates LLM calls, whose prices take their time to load
     warned = False
 
 
@@ -73,6 +74,8 @@ def wake() -> bool:
     state.instruments = instruments.Instruments(meters.get_meter("otelkit")) if measuring else None
     state.skip_unsampled = state.sampler_follows_parent and not measuring
     state.live = True
+    if state.has_llm:
+        pricing.preload()
     return True
 
 

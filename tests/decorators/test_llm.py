@@ -196,6 +196,30 @@ class TestStreams:
         assert "".join(ask())
         assert seen.attributes("chat gpt-5-mini")["gen_ai.usage.input_tokens"] == 90
 
+    def test_a_stream_that_says_nothing_of_tokens_is_warned_of_once(
+        self, seen, client, caplog, monkeypatch
+    ):
+        monkeypatch.setattr("otelkit.decorators._llm_reply._warned", set())
+
+        @traced_llm(provider="openai")
+        def ask(chunks):
+            yield from chunks
+
+        ended = {"object": "chat.completion.chunk", "model": "m", "choices": [
+            {"index": 0, "delta": {"content": "hello"}, "finish_reason": "stop"}
+        ]}  # fmt: skip
+        left = {**ended, "choices": [{**ended["choices"][0], "finish_reason": None}]}
+        list(ask([left]))
+        list(client.chat.completions.create(**STREAMED))
+        assert "tokens" not in caplog.text
+        for _ in range(3):
+            list(ask([left, ended]))
+        (record,) = [one for one in caplog.records if "include_usage" in one.getMessage()]
+        assert "'m'" in record.getMessage()
+        with traced_llm(provider="openai") as call:
+            list(call.record(client.chat.completions.create(**STREAMED)))
+        assert len([one for one in caplog.records if "include_usage" in one.getMessage()]) == 1
+
     @pytest.mark.parametrize("leave", ["close", "drop", "with"])
     def test_a_stream_left_half_way(self, seen, client, leave):
         @traced_llm(provider="openai", model="gpt-5-mini")
@@ -400,6 +424,24 @@ class TestContent:
         answers = json.loads(attributes["gen_ai.output.messages"])
         assert {answer["role"] for answer in answers} == {"assistant"}
         assert all(answer["parts"] for answer in answers)
+
+    @pytest.mark.parametrize("way", ["call", "function"])
+    def test_a_recorded_response_is_the_output(self, seen, client, capturing, way):
+        capturing("full")
+        response = client.chat.completions.create(**CHAT)
+
+        @traced_llm(provider="openai", model="gpt-5-mini")
+        def ask():
+            otelkit.record_usage(response)
+
+        if way == "call":
+            with traced_llm(provider="openai", model="gpt-5-mini") as call:
+                call.record(response)
+        else:
+            ask()
+        answers = json.loads(seen.attributes("chat gpt-5-mini")["gen_ai.output.messages"])
+        assert len(answers) == len(response.choices)
+        assert response.choices[0].message.content in str(answers)
 
     def test_streamed_output_is_joined(self, seen, client, capturing):
         capturing("full")
