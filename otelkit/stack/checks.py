@@ -69,7 +69,9 @@ def _check_collector(collector: Path) -> Iterator[Finding]:
             continue
         with tempfile.TemporaryDirectory() as queue:
             options = [f"--config={path}" for path in paths]
-            yield _run(what, [otelcol, "validate", *options], COLLECTOR_QUEUE=queue)
+            # Without a name for the machine, agents and gateways do not start.
+            given = {"COLLECTOR_QUEUE": queue, "HOST_NAME": "machine"}
+            yield _run(what, [otelcol, "validate", *options], **given)
 
 
 def _check_jaeger(folder: Path) -> Finding:
@@ -90,10 +92,10 @@ def _check_prometheus(prometheus: Path) -> Iterator[Finding]:
     rules = sorted(str(path) for path in (prometheus / "rules").glob("*.yaml"))
     tests = sorted(str(path) for path in (prometheus / "tests").glob("*.yaml"))
     checks = {
-        "prometheus: prometheus.yml": ["check", "config", str(prometheus / "prometheus.yml")],
-        "prometheus: prometheus-otlp.yml": [
-            *("check", "config", str(prometheus / "prometheus-otlp.yml"))
-        ],
+        **{
+            f"prometheus: {path.name}": ["check", "config", str(path)]
+            for path in sorted(prometheus.glob("*.yml"))
+        },
         "prometheus: alert rules": ["check", "rules", *rules],
         "prometheus: tests of the alert rules": ["test", "rules", *tests],
     }

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,8 +25,27 @@ RUNNING = {name: one for name, one in SAID["services"].items() if name != "volum
 
 
 def test_it_is_valid_by_the_compose_schema() -> None:
+    _assert_valid(COMPOSE)
+
+
+def test_overrides_in_the_documents_are_valid_and_of_services_that_there_are(
+    tmp_path: Path,
+) -> None:
+    documents = (COLLECTOR / "README.md", COLLECTOR / "scale" / "README.md")
+    text = "".join(path.read_text() for path in documents)
+    overrides = re.findall(r"```yaml\n(services:\n.+?)```", text, re.DOTALL)
+
+    assert len(overrides) > 1
+    for number, override in enumerate(overrides):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(override)
+        _assert_valid(path)
+        assert set(yaml.safe_load(override)["services"]) <= set(RUNNING)
+
+
+def _assert_valid(path: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run([*command, str(COMPOSE)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
 

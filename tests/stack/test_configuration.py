@@ -26,7 +26,7 @@ def test_the_collector_accepts_what_is_shipped(
     options = [f"--config={path}" for path in files]
     done = subprocess.run(
         [otelcol, "validate", *options],
-        env={"COLLECTOR_QUEUE": str(tmp_path)},
+        env={"COLLECTOR_QUEUE": str(tmp_path), "HOST_NAME": "machine"},
         capture_output=True,
         text=True,
         check=False,

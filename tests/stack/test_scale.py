@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import yaml
 from . import otlp
 from .destinations import Jaeger
 from .load import Load, missing
-from .programs import BASE, COLLECTOR, Collector, free_port, until
+from .programs import BASE, COLLECTOR, ROOT, Collector, free_port, until
 from .running import ask_prometheus, start_prometheus
 
 pytestmark = pytest.mark.stack
@@ -101,15 +102,57 @@ def _prometheus(on: ExitStack, folder: Path) -> str:
     assert job.pop("dns_sd_configs")
     job |= {"scrape_interval": "1s", "file_sd_configs": [{"files": [str(folder / "pages.yml")]}]}
     (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
-    option = _block("      - --web.").strip(" -\n")
-    return start_prometheus(on, folder, free_port(), f"--{option}")
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    command = compose["services"]["prometheus"]["command"]
+    [option] = [option for option in command if "remote-write" in option]
+    return start_prometheus(on, folder, free_port(), option)
 
 
 def _block(beginning: str) -> str:
     """The block of README.md that begins so."""
-    blocks = re.findall(r"```yaml\n(.+?)```", (SCALE / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```yaml\n(.+?)```", _readme(), re.DOTALL)
     [found] = [block for block in blocks if block.startswith(beginning)]
     return str(found)
+
+
+def _readme() -> str:
+    return (SCALE / "README.md").read_text()
+
+
+def test_the_table_of_variables_has_all_with_their_defaults() -> None:
+    files = (COLLECTOR / "config.yaml", *SCALE.glob("*.yaml"))
+    text = "".join(path.read_text() for path in files)
+    # In this order a variable that has no default somewhere has none.
+    asked = dict(sorted(re.findall(r"\$\{env:(\w+)(?::-(.*?))?\}", text), reverse=True))
+    assert {"HOST_NAME", "GATEWAYS", "KEEP_PERCENT", "KAFKA_BROKERS"} < set(asked)
+
+    rows = re.findall(r"^\| (`[A-Z].*?) \| \w+ \| (`.*?`) \|", _readme(), re.MULTILINE)
+    told = {
+        name: default
+        for names, defaults in rows
+        for name, default in zip(names.split(", "), defaults.split(", "), strict=True)
+    }
+    assert asked.pop("HOST_NAME") == ""  # which the table says in words
+    assert told == {f"`{name}`": f"`{default}`" for name, default in asked.items()}
+
+
+@pytest.mark.parametrize("role", ["agent", "gateway"])
+def test_a_collector_without_a_name_for_its_machine_does_not_start(
+    role: str, otelcol: str, tmp_path: Path
+) -> None:
+    options = [f"--config={path}" for path in (*BASE, SCALE / f"{role}.yaml")]
+    done = subprocess.run(
+        [otelcol, *options],
+        env={"COLLECTOR_QUEUE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "unset environment variable" in done.stderr
+    assert "HOST_NAME" in done.stderr
 
 
 def request(scaled: Scaled, **callee: Any) -> bytes:
