@@ -64,7 +64,8 @@ def instrument(
         selection: ``"auto"`` (FastAPI, SQLAlchemy and every installed instrumentor that fits),
             ``"none"``, or names of entry points; a list implies ``threading``.
             ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`` (names, or ``*``) is taken off.
-        excluded_paths: Exact paths of FastAPI applications without spans and metrics.
+        excluded_paths: Exact paths of FastAPI applications without spans, metrics and access
+            records of what went well.
         trust_inbound: Continue the traces of callers; false links to them instead.
 
     Returns:

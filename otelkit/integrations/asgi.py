@@ -17,6 +17,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from otelkit import lifecycle
 from otelkit._asgi import Application, Message, Receive, Scope, Send
 from otelkit.integrations._request import Request
+from otelkit.logs import correlation
 
 KEY = "otelkit.request"  # in the scope: the Request in flight, or None where one is left out
 
@@ -29,7 +30,8 @@ def configure(*, excluded_paths: Collection[str] = (), trust_inbound: bool = Tru
     """Say which paths are left out and whether callers are believed.
 
     Args:
-        excluded_paths: Exact paths without span and metrics, as the application's routes name them.
+        excluded_paths: Exact paths, as the application's routes name them, without span and
+            metrics, and without access records of what went well.
         trust_inbound: Continue the trace and take the baggage of callers; false starts a trace of
             its own and links to the caller's.
     """
@@ -60,6 +62,7 @@ async def serve(
     """
     if path_in(scope["path"], root_path) in _excluded:
         scope[KEY] = None
+        correlation.leave_out(scope)
         with suppress_instrumentation():  # a probe's query would be a trace of its own
             await app(scope, receive, send)
         return

@@ -16,6 +16,7 @@ from weakref import WeakSet
 from otelkit._asgi import Application, Receive, Scope, Send
 from otelkit.errors import ConfigError, MissingExtraError
 from otelkit.integrations import _endpoints, _request, asgi
+from otelkit.logs import correlation
 from otelkit.logs.request_id import RequestIdMiddleware
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _calling(original: Callable[..., Any]) -> Callable[..., Any]:
     async def __call__(app: FastAPI, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = _endpoint(app, scope)
         if endpoint is not None:
+            correlation.leave_out(scope)
             await endpoint(scope, receive, send)
         elif not _is_ours(app):
             await original(app, scope, receive, send)

@@ -30,6 +30,15 @@ def access(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def is_left_out(record: logging.LogRecord) -> bool:
+    """Whether an access record is that of a probe or a scrape which went well: nobody reads it."""
+    request = correlation.request.get()
+    if request is None or not request.left_out:
+        return False
+    status = access(record).get("status")
+    return isinstance(status, int) and status < 400
+
+
 def brief(message: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The message of an access record with its duration, and the fields that it does not say."""
     more = {name: value for name, value in fields.items() if name not in _FIELDS}

@@ -12,7 +12,7 @@ import logging.handlers
 from collections.abc import Callable
 from typing import Any
 
-from otelkit.logs import entry
+from otelkit.logs import entry, servers
 from otelkit.logs.console import Console
 from otelkit.logs.outputs import Outputs
 from otelkit.settings import Settings
@@ -35,6 +35,7 @@ class Bridge:
     def __init__(self, settings: Settings, outputs: Outputs, console: Console) -> None:
         self._outputs = outputs
         self._console = console
+        self._console_stays = settings.log_format == "off"  # as the application writes it
         # Whether this thread's record is another library's, which has been written already.
         self.forwarded: Callable[[], bool] | None = None
         self._active = True
@@ -79,6 +80,10 @@ class Bridge:
         def callHandlers(logger: logging.Logger, record: logging.LogRecord) -> None:
             if console.handler is not None:
                 console.keep()
+            if self._active and logger.name in servers.ACCESS and servers.is_left_out(record):
+                if self._console_stays:
+                    original(logger, record)
+                return
             forwarded = self.forwarded is not None and self.forwarded()
             last: logging.Logger | None = logger
             while last is not None and last.propagate:

@@ -13,9 +13,11 @@ from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 
 import otelkit
+from otelkit import health
 from otelkit.integrations import asgi
 from otelkit.logs import RequestIdMiddleware
 
+health.register("stock", lambda: False)  # so the service is not ready
 otelkit.setup(service_name="shop")
 app = FastAPI()
 log = logging.getLogger("shop.orders")
@@ -35,6 +37,11 @@ async def order(number: int) -> dict[str, int]:
     log.info("order", extra={"number": number})
     await asyncio.gather(asyncio.to_thread(log.info, "in a thread"), in_a_task())
     return {"number": number}
+
+
+@app.get("/health/detailed")
+async def details() -> str:
+    return "a probe of the application's own"
 
 
 async def in_a_task() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -170,6 +171,28 @@ def test_access_records_carry_route_status_and_duration(server: Server) -> None:
         200,
     )
     assert fields["duration_ms"] > 0
+
+
+def test_probes_and_scrapes_are_access_records_only_when_they_fail(server: Server) -> None:
+    statuses = [
+        server.client.get(path).status_code
+        for path in ("/health", "/health/liveness", "/health/detailed", "/metrics")
+    ]
+    assert statuses == [200] * 4
+    assert server.client.get("/health/readiness").status_code == 503
+    assert server.client.get("/health/none").status_code == 404
+    server.get("/orders/9", "last")
+    check(server, "last", ["order", "in a thread", "in a task"])
+    for messages in (
+        [line["message"] for line in server.file_lines],
+        [line["message"] for line in server.console_lines],
+        [record.body.string_value for _name, record in server.received.logs],
+    ):
+        probes = re.findall(r"(/health\S*|/metrics) HTTP/1.1", "\n".join(messages))
+        assert probes == ["/health/readiness", "/health/none"]
+    (line,) = [line for line in server.file_lines if "/health/readiness" in line["message"]]
+    assert line["context"]["status"] == 503
+    assert line["context"]["duration_ms"] > 0
 
 
 def test_an_exception_is_recorded_with_its_request(server: Server) -> None:

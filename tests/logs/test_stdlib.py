@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import io
 import logging
 import logging.config
@@ -18,6 +19,7 @@ import pytest
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 
 from otelkit import logs
+from otelkit.logs import correlation
 from otelkit.settings import Settings
 from tests.logs.conftest import Exported, Stderr
 
@@ -177,6 +179,34 @@ def test_levels_per_logger_outlive_what_a_server_configures(
     logger.debug("fine")
     logging.getLogger("uvicorn.access").info("too much")
     assert exported.bodies == ["fine"]
+
+
+@pytest.mark.parametrize(("log_format", "printed"), [("off", 2), ("json", 0)])
+def test_the_access_record_of_a_probe_that_went_well_is_kept_only_where_the_console_stays(
+    exported: Exported, log_format: str, printed: int
+) -> None:
+    exported.install(log_format=log_format, log_level="INFO")
+    handler = logging.handlers.BufferingHandler(10)
+    server = logging.getLogger("uvicorn.access")
+    server.addHandler(handler)
+
+    def say(*, status: object) -> None:
+        server.info('%s - "%s %s HTTP/%s" %s', "10.0.0.1:5", "GET", "/health", "1.1", status)
+
+    def probe() -> None:
+        correlation.leave_out({})
+        say(status=200)
+        say(status=307)
+        say(status=503)
+        say(status="?")
+        server.info("words")
+
+    contextvars.copy_context().run(probe)
+    say(status=200)
+    server.removeHandler(handler)
+    told = ['10.0.0.1:5 - "GET /health HTTP/1.1" 503', '10.0.0.1:5 - "GET /health HTTP/1.1" ?']
+    assert exported.bodies == [*told, "words", '10.0.0.1:5 - "GET /health HTTP/1.1" 200']
+    assert len(handler.buffer) == len(exported.bodies) + printed
 
 
 # --- Configured after setup ---------------------------------------------------------------------
