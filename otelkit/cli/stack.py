@@ -42,6 +42,8 @@ def _export(folder: Path) -> int:
     copy = stack.export(folder)
     for change in copy.changes:
         print(f".env: {change}")
+    for path in copy.edited:
+        print(f"{path} had been edited: your version is {path.name}.edited")
     print(f"{len(copy.files)} files written to {folder}. Next:\n")
     print(f"  cd {folder}\n  docker compose up -d")
     return 0

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from otelkit.errors import OtelkitError
 
-_STAYS = {"__pycache__", "secrets"}  # folders that belong to where they are
+SUMS = Path("collector/.exported")  # of the files of a copy, as sha256sum writes them
+
+_STAYS = {"__pycache__", "secrets", SUMS.name}  # what belongs to where it is
 
 
 def locate() -> Path:

@@ -152,7 +152,7 @@ def test_a_second_export_keeps_what_is_the_users(tmp_path: Path) -> None:
     before = (tmp_path / ".env").read_bytes()
     (tmp_path / "collector/config.yaml").write_text("old")
 
-    written, changes = stack.export(tmp_path, environ={})
+    written, changes, _edited = stack.export(tmp_path, environ={})
 
     assert (tmp_path / "collector/extras.yaml").read_text() == "exporters: {}\n"
     assert (tmp_path / ".env").read_bytes() == before
@@ -222,6 +222,59 @@ def test_a_second_export_brings_the_images_of_this_release_and_says_so(
     assert mine[0] not in kept
     assert mine[4] not in kept
     assert len(kept) == len({line.partition("=")[0] for line in kept})
+
+
+def test_a_second_export_sets_aside_what_was_edited_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.export(tmp_path, environ={"ALERT_RECEIVER": "webhook"})
+    compose, rules = tmp_path / "docker-compose.yml", tmp_path / "collector/prometheus/rules"
+    shipped = compose.read_text()
+    compose.write_text("services: {}  # mine\n")
+    (rules / "mine.yaml").write_text("groups: []\n")
+
+    for receiver in ("slack", "email"):
+        copy = stack.export(tmp_path, environ={"ALERT_RECEIVER": receiver})
+        assert copy.edited == ([Path("docker-compose.yml")] if receiver == "slack" else [])
+
+    assert compose.read_text() == shipped
+    assert (tmp_path / "docker-compose.yml.edited").read_text() == "services: {}  # mine\n"
+    assert (rules / "mine.yaml").read_text() == "groups: []\n"
+    compose.write_text("services: {}\n")
+    assert main(["stack", "export", str(tmp_path)]) == 0
+    said = "docker-compose.yml had been edited: your version is docker-compose.yml.edited\n"
+    assert said in capsys.readouterr().out
+
+
+def test_what_is_there_before_the_first_export_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n")
+
+    assert stack.export(tmp_path, environ={}).edited == [Path("docker-compose.yml")]
+    assert (tmp_path / "docker-compose.yml.edited").read_text() == "services: {}\n"
+
+
+def test_a_copy_of_an_older_release_that_nobody_edited_is_replaced_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = tmp_path / "older"
+    stack.export(older, environ={})
+    (older / "docker-compose.yml").write_text("name: older\n")
+    with monkeypatch.context() as patched:
+        patched.setattr("otelkit.stack.copies.locate", lambda: older)
+        stack.export(tmp_path / "copy", environ={})
+
+    assert stack.export(tmp_path / "copy", environ={}).edited == []
+    assert (tmp_path / "copy/docker-compose.yml").read_bytes() == (
+        ROOT / "docker-compose.yml"
+    ).read_bytes()
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_check_looks_at_a_prometheus_configuration_of_ones_own(tmp_path: Path) -> None:
+    stack.export(tmp_path, environ={})
+    (tmp_path / "collector/prometheus/scale.yml").write_text("{}")
+
+    assert "prometheus: scale.yml" in {finding.what for finding in stack.check(tmp_path)}
 
 
 def test_the_stack_is_not_written_over_itself() -> None:
