@@ -423,7 +423,9 @@ def _traced(
     qualified: bool = False,
 ) -> Any:
     """Decorate ``target`` at once (bare), or give a decorator of that name."""
+    named = isinstance(target, str)
+    name = target if named else name
     _options.check(attributes, capture, name=name, method=method)
-    if target is None or isinstance(target, str):
-        return Traced[Any](make, target or name, method, qualified=qualified)
+    if target is None or named:
+        return Traced[Any](make, name, method, qualified=qualified)
     return Traced[Any](make, name, method, qualified=qualified)(target)

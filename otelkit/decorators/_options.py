@@ -16,6 +16,11 @@ def check(attributes: object, capture: object, **texts: object) -> None:
     """Raise ConfigError for what cannot be used; None is always what was not given."""
     one_of("capture", capture, _CAPTURE)
     text(**texts)
+    for option, given in texts.items():
+        if isinstance(given, str) and not given.strip():
+            raise ConfigError(
+                f"{option}={given!r}: expected a name; without one there is a default"
+            )
     if attributes is None:
         return
     if not isinstance(attributes, Mapping):

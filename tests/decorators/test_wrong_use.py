@@ -27,6 +27,14 @@ class TestOptions:
         with pytest.raises(ConfigError, match="capture='loud': expected off, metadata, redacted"):
             decorator(capture="loud")
 
+    @pytest.mark.parametrize("decorator", DECORATORS)
+    @pytest.mark.parametrize("name", ["", " "])
+    def test_an_empty_name(self, decorator, name):
+        with pytest.raises(ConfigError, match=f"name={name!r}: expected a name"):
+            decorator(name)
+        with pytest.raises(ConfigError, match=f"name={name!r}: expected a name"):
+            decorator(name=name)
+
     def test_an_unknown_type_of_tool(self):
         with pytest.raises(ConfigError, match="type='banana': expected function, extension or"):
             traced_tool(type="banana")
