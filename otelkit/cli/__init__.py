@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from otelkit.errors import OtelkitError
+
+_NOBODY_READS = 141  # as shells tell of a program that SIGPIPE has ended
 
 # One module a command, imported only when its command is given or help is asked for.
 COMMANDS = {
@@ -28,8 +31,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 if all went well, 1 if the command found something wrong, 2 if it could
-        not run as asked.
+        not run as asked, 141 if nobody reads what it says any more.
     """
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        # At exit the interpreter writes what is left, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOBODY_READS
+
+
+def _run(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="otelkit", description="OpenTelemetry for LLM backends.")
     parser.add_argument("--version", action="version", version=f"otelkit {version('otelkit')}")

@@ -266,6 +266,27 @@ def test_telemetry_that_is_off() -> None:
     assert "setup() sends nothing: off, because OTEL_SDK_DISABLED=true" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["doctor", "--json"], ["rules", "--namespace", "shop"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly(
+    arguments: list[str], unbuffered: str
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "otelkit", *arguments],
+            env={**os.environ, **NOTHING, "PYTHONUNBUFFERED": unbuffered},
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (done.stderr, done.returncode) == (b"", 141)
+
+
 def test_help_names_it_and_version_says_which(capsys: pytest.CaptureFixture[str]) -> None:
     for argument in ("--help", "--version"):
         with pytest.raises(SystemExit, match="0"):
