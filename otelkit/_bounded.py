@@ -164,7 +164,7 @@ class Series:
             for attribute, value in key:
                 values[attribute].add(value)
         most = max(values, key=lambda attribute: len(values[attribute]), default="")
-        _log.warning(
+        _warn(
             "otelkit: %s has more than %d series, attribute %s has %d values; the rest is measured "
             "as otel.metric.overflow",
             self.about.name, limit, most, len(values[most]),
@@ -175,7 +175,14 @@ class Series:
         if problem not in self._warned:
             self._warned.add(problem)
             kind = type(value).__name__  # its own text could be anything, and raise
-            _log.warning("otelkit: %s: %s (%s)", self.about.name, problem, kind)
+            _warn("otelkit: %s: %s (%s)", self.about.name, problem, kind)
+
+
+def _warn(text: str, *values: object) -> None:
+    try:
+        _log.warning(text, *values)
+    except Exception:
+        pass  # a handler of the application's that raises must not cost a measurement
 
 
 _OVERFLOW_KEY: Hashable = frozenset(OVERFLOW.items())

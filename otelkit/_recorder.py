@@ -16,11 +16,13 @@ from otelkit import _bounded
 
 _TOGETHER = 64
 _AT_MOST = 4096  # beyond it callers record themselves: nothing is lost, memory is bounded
+_PATIENCE = 1.0  # seconds that a fork waits for what is being recorded
 
 _noted: deque[tuple[Any, ...]] = deque()
 _lock = threading.RLock()
 _wake = threading.Event()
 _thread: threading.Thread | None = None
+_paused = False
 
 
 def later(*note: Any) -> None:
@@ -71,6 +73,17 @@ def _work() -> None:
         drain()
 
 
+def _pause() -> None:
+    # A lock of the SDK's that the thread holds just now would never be free again in the child.
+    global _paused
+    _paused = _lock.acquire(timeout=_PATIENCE)
+
+
+def _go_on() -> None:
+    if _paused:
+        _lock.release()
+
+
 def _forget() -> None:
     # What the parent of a fork has noted is the parent's, and its thread is not in the child.
     global _lock, _wake, _thread
@@ -79,4 +92,4 @@ def _forget() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(before=_pause, after_in_parent=_go_on, after_in_child=_forget)

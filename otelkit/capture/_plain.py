@@ -47,14 +47,12 @@ def _is_plain(value: object, left: int, redact: bool, texts: list[str]) -> bool:
     for _ in range(MAX_DEPTH + 1):
         deeper = []
         for container in level:
-            left -= len(container)
-            if left < 0:
+            is_dict = type(container) is dict
+            # The least that each is as JSON: a digit and a comma, and in a dict an empty key.
+            left -= (5 if is_dict else 2) * len(container)
+            if left < 0 or (is_dict and not _are_plain_keys(container, redact)):
                 return False
-            members = container
-            if type(container) is dict:
-                if not _are_plain_keys(container, redact):
-                    return False
-                members = container.values()
+            members = container.values() if is_dict else container
             for member in members:
                 kind = type(member)
                 if kind is str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
@@ -187,3 +188,7 @@ class Unrecorded(Call):
 def _is_cancellation(error: BaseException) -> bool:
     asyncio = sys.modules.get("asyncio")  # whoever cancels has loaded it
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+Function = Callable[..., Any]
+Begin = Callable[[tuple[Any, ...], dict[str, Any]], "Call | None"]  # of a function's call

@@ -16,9 +16,8 @@ from opentelemetry.trace import Span
 from otelkit.decorators._state import note_failure
 
 if TYPE_CHECKING:
-    from otelkit.decorators._call import Call
+    from otelkit.decorators._call import Begin, Call
     from otelkit.decorators._operation import Operation
-    from otelkit.decorators._wrap import Begin
 
 
 class _Running(NamedTuple):

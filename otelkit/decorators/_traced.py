@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import types
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, TypeVar, Union, cast
@@ -69,7 +70,7 @@ class Traced(Generic[Given]):
             traced = wrap(found, _most_derived.only(target, method, operation))
         else:
             traced = named(found)
-            if not _is_bound(found):
+            if isinstance(traced, types.FunctionType) and not _is_bound(found):
                 traced = staticmethod(traced)  # a partial, say: not bound before, and not now
         setattr(target, method, traced)
         return target

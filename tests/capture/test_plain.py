@@ -84,3 +84,12 @@ def test_orjson_is_not_imported_before_it_is_needed() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_keys_of_a_dict_that_cannot_fit_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[str] = []
+    monkeypatch.setattr(_plain, "admit", lambda key: not judged.append(key))
+    assert encode_plain({f"a wide dict {i}": 0 for i in range(1639)}, 8192, True) is None
+    assert judged == []
+    assert encode_plain({"a narrow dict": 0}, 8192, True) is not None
+    assert judged == ["a narrow dict"]

@@ -6,15 +6,19 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import inspect
 import logging
+import types
 from contextvars import ContextVar
 
 import pytest
+import wrapt
 from opentelemetry import trace
 
 import otelkit
 from otelkit import traced, traced_stage, traced_tool
 from otelkit.context import bound
+from otelkit.decorators import _state
 
 
 def current() -> str | None:
@@ -454,3 +458,107 @@ class TestVariablesOfTheCaller:
             return self.SESSION.get()
 
         assert contextvars.copy_context().run(call) == "newer"
+
+
+class Iterators:
+    """An iterator of both kinds, and no generator."""
+
+    def __init__(self):
+        self.left = [2, 1]
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not self.left:
+            raise StopIteration
+        return self.left.pop()
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop()
+
+
+class TestWhatOnlySaysThatItIsAGenerator:
+    """As functions do whose wrapper gives an iterator of its own."""
+
+    def test_an_iterator(self, seen):
+        @wrapt.decorator
+        def iterators(wrapped, instance, args, kwargs):
+            return Iterators()
+
+        def body():
+            yield
+
+        decorated = traced(iterators(body))
+        assert inspect.isgeneratorfunction(iterators(body))
+        assert list(decorated()) == [1, 2]
+        assert len(seen.spans) == 1
+
+    @pytest.mark.parametrize("live", [True, False])
+    def test_an_asynchronous_iterator(self, seen, monkeypatch, live):
+        monkeypatch.setattr(_state.state, "live", live)
+        monkeypatch.setattr("otelkit.decorators._operation.wake", lambda: False)
+
+        @wrapt.decorator
+        def iterators(wrapped, instance, args, kwargs):
+            return Iterators()
+
+        async def body():
+            yield
+
+        async def main():
+            return [one async for one in traced(iterators(body))()]
+
+        assert asyncio.run(main()) == [1, 2]
+        assert len(seen.spans) == live
+
+
+def test_what_a_body_returns_when_it_is_closed(seen):
+    def body():
+        try:
+            yield 1
+        except GeneratorExit:
+            return 5
+
+    closed = []
+    for function in (body, traced(body)):
+        generator = function()
+        next(generator)
+        closed.append(generator.close())
+    assert closed[0] == closed[1]
+    assert seen.spans[0].attributes["otelkit.stopped_early"] is True
+
+
+def test_a_body_that_is_thrown_what_closing_throws(seen):
+    def body(heed):
+        try:
+            yield 1
+        except GeneratorExit:
+            if heed:
+                raise
+        return 5
+
+    for heed, raised in ((True, GeneratorExit), (False, StopIteration)):
+        generator = traced(body)(heed)
+        next(generator)
+        with pytest.raises(raised):
+            generator.throw(GeneratorExit())
+    assert len(seen.spans) == 2
+
+
+def test_a_coroutine_of_the_old_kind_can_be_awaited(seen):
+    @traced
+    @types.coroutine
+    def old():
+        return (yield from asyncio.sleep(0, 7).__await__())
+
+    async def main():
+        return await old()
+
+    assert asyncio.run(main()) == 7
+    assert len(seen.spans) == 1

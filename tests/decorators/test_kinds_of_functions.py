@@ -649,3 +649,17 @@ class TestAnObjectThatRaisesWhenItIsAsked:
 
         assert decorator(Unready())(1) == 2
         assert len(seen.spans) == 1
+
+    def test_is_traced_as_what_a_class_runs(self, seen):
+        class Unready:
+            def __getattr__(self, name):
+                raise RuntimeError("working outside of application context")
+
+            def __call__(self, x):
+                return x + 1
+
+        class Agent:
+            run = Unready()
+
+        assert traced_agent(Agent)().run(1) == 2
+        assert seen.names == ["invoke_agent Agent"]

@@ -111,6 +111,42 @@ def test_a_forked_child_starts_at_zero(seen):
     assert seen.points(semconv.AGENT_DURATION)[0].count == 1
 
 
+def test_a_fork_waits_for_what_is_being_recorded(monkeypatch):
+    monkeypatch.setattr(_recorder, "_PATIENCE", 60)
+    recording, may_end, lock = threading.Event(), threading.Event(), threading.Lock()
+
+    def measure():
+        with lock:  # as one of the SDK's
+            recording.set()
+            may_end.wait(60)
+
+    _recorder.later(measure)
+    threading.Thread(target=_recorder.drain).start()
+    assert recording.wait(60)
+    threading.Timer(0.1, may_end.set).start()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if lock.acquire(blocking=False) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_handler_that_raises_costs_no_measurement(seen):
+    class Broken(logging.Handler):
+        def emit(self, record):
+            raise RuntimeError("broken handler")
+
+    handler = Broken()
+    logging.getLogger("otelkit").addHandler(handler)
+    try:
+        for _ in range(3):
+            traced_agent("a" * 2000)(lambda: None)()
+    finally:
+        _recorder.drain()
+        logging.getLogger("otelkit").removeHandler(handler)
+    (point,) = seen.points(semconv.AGENT_DURATION)
+    assert point.count == 3
+
+
 def test_series_of_our_totals_are_limited_with_one_warning(caplog, monkeypatch):
     monkeypatch.setattr(instruments, "SERIES_LIMIT", 3)
     totals = instruments.Totals("otelkit.test")
