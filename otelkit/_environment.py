@@ -13,6 +13,7 @@ from otelkit.redaction import REDACTED, is_sensitive, scrub
 
 STACK_VARIABLES = ("OTELKIT_BIND", "OTELKIT_OTELCOL")  # read by the shipped stack only
 _SHOWN_AT_MOST = 80
+_ALIKE = 0.75  # OLTP and OTLP
 
 
 def read(
@@ -137,10 +138,28 @@ def _unknown(rows: list[dataclasses.Field[Any]], environ: Mapping[str, str]) -> 
     known = [name for row in rows for name in row.metadata["variables"]]
     known += STACK_VARIABLES
     return [
-        f"{name}: otelkit knows no such variable{_nearest(name, known)}; it is ignored"
-        for name in sorted(environ)
-        if name.startswith("OTELKIT_") and name not in known
+        f"{name}: otelkit knows no such variable{hint}; it is ignored"
+        for name in sorted(environ.keys() - known)
+        if (hint := _hint(name, known)) is not None
     ]
+
+
+def _hint(name: str, known: list[str]) -> str | None:
+    """What may be meant by an unknown variable; None for one that others may read."""
+    if name.startswith("OTELKIT_"):
+        return _nearest(name, known)
+    if name.startswith("OTEL_"):
+        return next((f" (did you mean {one}?)" for one in known if _misspells(name, one)), None)
+    return None
+
+
+def _misspells(name: str, known: str) -> bool:
+    """Whether the two differ in letters of one word: another word makes another variable."""
+    words, right = name.split("_"), known.split("_")
+    if len(words) != len(right):
+        return False
+    differing = [pair for pair in zip(words, right, strict=True) if pair[0] != pair[1]]
+    return len(differing) == 1 and difflib.SequenceMatcher(None, *differing[0]).ratio() >= _ALIKE
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -152,6 +171,8 @@ def shown(value: Any) -> str:
     """``value`` as a variable would say it."""
     if value is None or value == {}:
         return "the default"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, dict):
         return ",".join(f"{key}={item}" for key, item in without_secrets(value).items())
     return (",".join(value) or "none") if isinstance(value, tuple) else str(value)

@@ -14,6 +14,11 @@ from importlib.metadata import EntryPoint, entry_points
 VARIABLE = "OTEL_PROPAGATORS"
 DEFAULT = ("tracecontext", "baggage")
 
+_PACKAGES = {  # of OpenTelemetry's own, what brings them
+    "b3": "b3", "b3multi": "b3", "jaeger": "jaeger", "ottrace": "ot-trace", "xray": "aws-xray",
+    "xray-lambda": "aws-xray",
+}  # fmt: skip
+
 problems: list[str] = []  # one text for each name that cannot be used
 
 
@@ -27,13 +32,18 @@ def choose(names: Sequence[str]) -> None:
         usable = [name for name in names if name in known or name == "none"] or list(DEFAULT)
     chosen = ",".join(usable)
     problems.extend(
-        f"{VARIABLE}={name!r}: not installed; using {chosen} instead"
+        f"{VARIABLE}={name!r}: not installed{_remedy(name)}; using {chosen} instead"
         for name in names
         if name not in usable
     )
     if chosen != os.environ.get(VARIABLE, ",".join(DEFAULT)):
         os.environ[VARIABLE] = chosen
         _reload()
+
+
+def _remedy(name: str) -> str:
+    package = _PACKAGES.get(name)
+    return f" (pip install opentelemetry-propagator-{package})" if package else ""
 
 
 def _reload() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from opentelemetry.sdk import environment_variables
 
+from otelkit._environment import variables
 from otelkit.errors import ConfigError
 from otelkit.settings import Settings
 
@@ -32,6 +34,7 @@ BAD = [
     ),
     ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:99999"}, "endpoint", None, "an address such as"),
     ({"OTEL_SDK_DISABLED": "1"}, "disabled", False, "only true or false"),
+    ({"OTEL_SDK_DISABLED": "yes"}, "disabled", False, "true or false; using false instead"),
     ({"OTEL_TRACES_SAMPLER": "sometimes"}, "sampler", "parentbased_always_on", "always_off"),
     ({"OTEL_TRACES_SAMPLER_ARG": "1.5"}, "sampler_arg", 1.0, "from 0 to 1"),
     ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-3"}, "attribute_count_limit", 128, "whole number"),
@@ -106,6 +109,58 @@ def test_an_unknown_variable_is_named_with_the_nearest_known_one():
     (problem,) = Settings.from_env({"OTELKIT_CAPTUR": "full"}).problems
     assert problem.startswith("OTELKIT_CAPTUR:")
     assert "did you mean OTELKIT_CAPTURE?" in problem
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("OTEL_SERIVCE_NAME", "OTEL_SERVICE_NAME"),
+        ("OTEL_TRACE_EXPORTER", "OTEL_TRACES_EXPORTER"),
+        ("OTEL_METRIC_EXPORTER", "OTEL_METRICS_EXPORTER"),
+        ("OTEL_METRICS_EXPORT_INTERVAL", "OTEL_METRIC_EXPORT_INTERVAL"),
+        ("OTEL_EXPORTER_OLTP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("OTEL_EXPORTER_OTLP_HEADER", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("OTEL_PROPAGATOR", "OTEL_PROPAGATORS"),
+        ("OTEL_SDK_DISABLE", "OTEL_SDK_DISABLED"),
+    ],
+)
+def test_a_misspelt_variable_of_the_specification_is_named_with_what_was_meant(variable, meant):
+    told = f"{variable}: otelkit knows no such variable (did you mean {meant}?); it is ignored"
+    assert Settings.from_env({variable: "x"}).problems == (told,)
+
+
+def test_variables_that_others_read_are_no_mistakes():
+    of_the_sdk = [name for name in dir(environment_variables) if name.startswith("OTEL_")]
+    assert len(of_the_sdk) > 70
+    read = {name for row in variables(Settings) for name in row.metadata["variables"]}
+    others = {*of_the_sdk, *OTHERS.split()} - read
+    assert Settings.from_env(dict.fromkeys(others, "x")).problems == ()
+
+
+# Of the specification, of SDKs and agents of other languages, of instrumentations and operators.
+OTHERS = """
+OTEL_LOG_LEVEL OTEL_BSP_EXPORT_TIMEOUT OTEL_BLRP_EXPORT_TIMEOUT OTEL_METRIC_EXPORT_TIMEOUT
+OTEL_EXPORTER_PROMETHEUS_PORT OTEL_EXPORTER_ZIPKIN_ENDPOINT OTEL_EXPORTER_ZIPKIN_TIMEOUT
+OTEL_EXPORTER_JAEGER_ENDPOINT OTEL_EXPORTER_JAEGER_TIMEOUT OTEL_EXPORTER_JAEGER_PROTOCOL
+OTEL_EXPORTER_JAEGER_CERTIFICATE OTEL_EXPORTER_JAEGER_AGENT_HOST OTEL_EXPORTER_JAEGER_AGENT_PORT
+OTEL_EXPORTER_OTLP_INSECURE OTEL_EXPORTER_OTLP_SPAN_INSECURE OTEL_EXPORTER_OTLP_METRIC_INSECURE
+OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT OTEL_EXPORTER_OTLP_PROFILES_HEADERS OTEL_PROFILES_EXPORTER
+OTEL_EXPERIMENTAL_CONFIG_FILE OTEL_EXPERIMENTAL_SDK_ENABLED OTEL_SEMCONV_STABILITY_OPT_IN
+OTEL_PYTHON_TRACER_PROVIDER OTEL_PYTHON_LOG_LEVEL OTEL_PYTHON_LOG_FORMAT OTEL_PYTHON_ID_GENERATOR
+OTEL_PYTHON_EXCLUDED_URLS OTEL_PYTHON_FASTAPI_EXCLUDED_URLS OTEL_PYTHON_CONFIGURATOR
+OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED OTEL_PYTHON_DISABLED_INSTRUMENTATIONS
+OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK
+OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS OTEL_INSTRUMENTATION_COMMON_DEFAULT_ENABLED
+OTEL_JAVAAGENT_ENABLED OTEL_JAVA_DISABLED_RESOURCE_PROVIDERS OTEL_RESOURCE_DISABLED_KEYS
+OTEL_JAVA_EXPORTER_OTLP_RETRY_DISABLED OTEL_EXPORTER_OTLP_MEMORY_MODE
+OTEL_DOTNET_AUTO_HOME OTEL_DOTNET_AUTO_TRACES_ENABLED OTEL_DOTNET_AUTO_EXCLUDE_PROCESSES
+OTEL_NODE_RESOURCE_DETECTORS OTEL_NODE_ENABLED_INSTRUMENTATIONS OTEL_PHP_AUTOLOAD_ENABLED
+OTEL_PHP_DETECTORS OTEL_RUBY_INSTRUMENTATION_RACK_ENABLED OTEL_GO_AUTO_TARGET_EXE
+OTEL_GO_X_EXEMPLAR OTEL_GO_X_RESOURCE OTEL_CPP_TRACE_SAMPLER OTEL_IMR_EXPORT_INTERVAL
+OTEL_RESOURCE_ATTRIBUTES_POD_NAME OTEL_RESOURCE_ATTRIBUTES_NODE_NAME OTEL_POD_IP OTEL_NODE_IP
+OTEL_COLLECTOR_SERVICE_HOST OTEL_COLLECTOR_PORT OTEL_SERVICE_HOST OTEL_SERVICE_PORT OTEL_PORT
+OTEL_SERVICE_VERSION OTEL_SERVICE_NAMESPACE OTEL_TRACES_SAMPLER_CONFIG OTEL_ENTITIES
+"""
 
 
 @pytest.mark.parametrize("variable", ["OTELKIT_BIND", "OTELKIT_OTELCOL"])

@@ -92,6 +92,23 @@ def test_a_bad_variable_is_named_with_what_is_used_instead() -> None:
     assert "2 to mend: 2 in the settings, 0 with destinations" in text
 
 
+def test_a_misspelt_variable_of_the_specification_is_found() -> None:
+    found = diagnosis(status=1, **NOTHING, OTEL_SERIVCE_NAME="shop")
+    assert found["problems"] == [
+        "OTEL_SERIVCE_NAME: otelkit knows no such variable (did you mean OTEL_SERVICE_NAME?); "
+        "it is ignored"
+    ]
+
+
+def test_a_propagator_that_is_not_installed_is_named_with_its_package() -> None:
+    found = diagnosis(status=1, **NOTHING, OTEL_PROPAGATORS="b3multi,baggage,of-mine")
+    assert found["problems"] == [
+        "OTEL_PROPAGATORS='b3multi': not installed (pip install opentelemetry-propagator-b3); "
+        "using baggage instead",
+        "OTEL_PROPAGATORS='of-mine': not installed; using baggage instead",
+    ]
+
+
 def test_every_setting_says_where_it_is_from() -> None:
     environ = {"LOG_LEVEL": "debug", "OTEL_BSP_SCHEDULE_DELAY": "200", "APP_ENV": ""}
     settings = diagnosis(status=0, **NOTHING, **environ)["settings"]
