@@ -36,6 +36,8 @@ def in_band(bands: Bands, input_tokens: int) -> Rates:
 def usd(rates: Rates, usage: Usage) -> tuple[float, float]:
     """What the input and the output of a call cost. Details count once: they are in the totals."""
     read, written, hour = usage.cache_read_tokens, usage.cache_write_tokens, 0
+    if not (read or written or usage.reasoning_tokens):
+        return usage.input_tokens * rates.input, usage.output_tokens * rates.output
     if usage.cache_write_1h_tokens:
         hour = min(usage.cache_write_1h_tokens, written)
     plain = usage.input_tokens - read - written

@@ -10,7 +10,7 @@ from typing import Any
 
 from otelkit.usage import openai_responses
 from otelkit.usage._draft import Draft, Output
-from otelkit.usage._fields import either, get, items
+from otelkit.usage._fields import either, get, getter, items
 from otelkit.usage.openai_usage import identify
 
 PROVIDER = "openai"
@@ -27,12 +27,14 @@ def matches(value: dict[str, Any]) -> bool:
 
 def feed(draft: Draft, value: Any, provider: str = PROVIDER) -> None:
     """Read a response or a chunk into the draft."""
-    choices = get(value, "choices")
+    field = getter(value)
+    choices = field("choices")
     if type(choices) is list:
-        identify(draft, value, provider)
+        identify(draft, field, provider)
         for choice in choices:
-            index = get(choice, "index")
-            if (reason := get(choice, "finish_reason")) is not None:
+            said = getter(choice)
+            index = said("index")
+            if (reason := said("finish_reason")) is not None:
                 draft.finish(reason, index)
             if draft.output is not None:
                 _content(draft.output, _message(value, choice), index)
@@ -42,7 +44,7 @@ def feed(draft: Draft, value: Any, provider: str = PROVIDER) -> None:
     elif get(value, "type") == "chunk":  # the client's `chat.completions.stream()` wraps chunks
         feed(draft, get(value, "chunk"), provider)
     elif get(value, "data") is not None and get(value, "usage") is not None:  # embeddings
-        identify(draft, value, provider)
+        identify(draft, field, provider)
 
 
 def _message(value: Any, choice: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from otelkit.usage._draft import Draft, Output
-from otelkit.usage._fields import get, items
+from otelkit.usage._fields import get, getter, items
 from otelkit.usage.openai_usage import identify
 
 _CALLS = {"function_call", "custom_tool_call", "mcp_call"}
@@ -54,7 +54,7 @@ def feed(draft: Draft, value: Any, provider: str) -> None:
 
 
 def _response(draft: Draft, response: Any, provider: str) -> None:
-    identify(draft, response, provider)
+    identify(draft, getter(response), provider)
     status = get(response, "status")
     if status == "completed" and any(get(item, "type") in _CALLS for item in _output(response)):
         status = "tool_calls"

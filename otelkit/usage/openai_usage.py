@@ -7,6 +7,7 @@ of its ``completion_tokens``; its ``total_tokens`` shows that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from otelkit.usage._draft import Draft
@@ -16,9 +17,8 @@ from otelkit.usage._types import Usage
 _TICKS_PER_USD = 1e10  # xAI's unit of cost
 
 
-def identify(draft: Draft, value: Any, provider: str) -> None:
-    """Read what a response, or the chunk of one, says about the call."""
-    field = getter(value)
+def identify(draft: Draft, field: Callable[[str], Any], provider: str) -> None:
+    """Read what a response, or the chunk of one, says about the call; ``field`` gets its fields."""
     draft.identify(provider, field("model"), field("id"))
     if (block := field("usage")) is not None:
         draft.usage = usage(block)
