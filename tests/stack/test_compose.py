@@ -20,6 +20,7 @@ ENV = dict(
     for line in (ROOT / ".env").read_text().splitlines()
     if line and not line.startswith("#")
 )
+README = (COLLECTOR / "README.md").read_text()
 # It sets owners of folders and ends.
 RUNNING = {name: one for name, one in SAID["services"].items() if name != "volumes"}
 
@@ -31,8 +32,7 @@ def test_it_is_valid_by_the_compose_schema() -> None:
 def test_overrides_in_the_documents_are_valid_and_of_services_that_there_are(
     tmp_path: Path,
 ) -> None:
-    documents = (COLLECTOR / "README.md", COLLECTOR / "scale" / "README.md")
-    text = "".join(path.read_text() for path in documents)
+    text = README + (COLLECTOR / "scale" / "README.md").read_text()
     overrides = re.findall(r"```yaml\n(services:\n.+?)```", text, re.DOTALL)
 
     assert len(overrides) > 1
@@ -40,7 +40,30 @@ def test_overrides_in_the_documents_are_valid_and_of_services_that_there_are(
         path = tmp_path / f"{number}.yml"
         path.write_text(override)
         _assert_valid(path)
-        assert set(yaml.safe_load(override)["services"]) <= set(RUNNING)
+        assert set(yaml.safe_load(override)["services"]) <= {*RUNNING, "shop"}, override
+
+
+def test_a_network_of_this_project_has_the_name_in_the_document() -> None:
+    assert f"{SAID['name']}_default: {{external: true}}" in README
+    assert not any("networks" in one for one in RUNNING.values())
+
+
+def test_the_document_says_what_each_program_publishes_needs_and_keeps() -> None:
+    row = r"^\| (\w+) \|([\d, ]*)\| (\d+) MiB \|.*\|(.*)\|$"
+    told = {name.lower(): said for name, *said in re.findall(row, README, re.MULTILINE)}
+
+    assert set(told) == set(RUNNING)
+    for name, (ports, memory, setting) in told.items():
+        published = [port.split(":")[1] for port in RUNNING[name].get("ports", ())]
+        assert ports.strip().split(", ") == (published or [""]), name
+        assert float(memory) == _mebibytes(RUNNING[name]["mem_limit"]), name
+        if "RETENTION" in setting:
+            variable, _, value = setting.strip(" `").partition("=")
+            assert ENV[variable] == value
+            assert f"${{{variable}}}" in str(RUNNING[name])
+    always = [one for one in RUNNING.values() if "profiles" not in one]
+    total = sum(_mebibytes(one["mem_limit"]) for one in always)
+    assert f"| all of these | | {total:.0f} MiB |" in README
 
 
 def _assert_valid(path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import ssl
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,41 @@ def test_an_outdated_name_would_be_noticed(otelcol: str, tmp_path: Path) -> None
     )
     with Collector(otelcol, tmp_path, [*COMBINATIONS[0], extras]) as collector:
         assert [line for line in collector.said().splitlines() if OUTDATED.search(line)]
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """The addition of README.md that lets in who has a token, with a certificate beside it."""
+    blocks = re.findall(r"```yaml\n(.+?)```", (COLLECTOR / "README.md").read_text(), re.DOTALL)
+    [addition] = [block for block in blocks if "bearertokenauth" in block]
+    extras = tmp_path / "extras.yaml"
+    extras.write_text(addition.replace("/etc/otelcol/tls", str(tmp_path)))
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=collector"
+    files = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
+    name = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command.split(), *files, *name], check=True, capture_output=True)
+    return extras
+
+
+def test_the_addition_in_the_document_lets_in_only_who_has_the_token(
+    closed: Path, otelcol: str, tmp_path: Path
+) -> None:
+    trusting = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    env = {"OTLP_TOKEN": "hush"}
+    with Collector(otelcol, tmp_path, [*COMBINATIONS[0], closed], env=env) as collector:
+        url = collector.http.replace("http:", "https:") + "/v1/traces"
+
+        def status(authorization: str) -> int:
+            headers = {"Content-Type": "application/json", "Authorization": authorization}
+            request = urllib.request.Request(url, b"{}", headers)
+            try:
+                with urllib.request.urlopen(request, timeout=30, context=trusting) as answer:
+                    return int(answer.status)
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        assert status("Bearer hush") == 200
+        assert status("Bearer other") == 401
 
 
 def test_the_collector_is_not_open_to_the_network_unless_asked() -> None:
