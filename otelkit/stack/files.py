@@ -27,7 +27,7 @@ def locate() -> Path:
 
 def files(source: Path) -> Iterator[Path]:
     """What a copy of the stack in ``source`` consists of, relative to it."""
-    yield from (Path("docker-compose.yml"), Path(".env"))
+    yield from (Path("docker-compose.yml"), Path(".env"), Path(".dockerignore"))
     for path in sorted((source / "collector").rglob("*")):
         relative = path.relative_to(source)
         if path.is_file() and not _STAYS & set(relative.parts):

@@ -57,6 +57,13 @@ def test_the_wheel_has_what_is_copied_and_no_secrets(tmp_path: Path) -> None:
     assert not any(map(secret.is_relative_to, forced))
 
 
+def test_secrets_are_in_no_image_that_a_copy_builds(tmp_path: Path) -> None:
+    stack.export(tmp_path, environ={})
+
+    ignored = (tmp_path / ".dockerignore").read_text().splitlines()
+    assert "collector/alertmanager/secrets" in ignored
+
+
 def test_a_copy_builds_the_example_service_from_the_release(tmp_path: Path) -> None:
     stack.export(tmp_path, environ={})
 
