@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
@@ -33,6 +34,12 @@ _HINTS = {  # the beginning of an error, and which variable may be wrong
 _VARIABLES = {
     "langsmith": {"key": "LANGSMITH_API_KEY", "address": "LANGSMITH_ENDPOINT"},
     "otlp": {"key": "OTEL_EXPORTER_OTLP_HEADERS", "address": "OTEL_EXPORTER_OTLP_ENDPOINT"},
+}
+
+_PROTOCOL = "or OTEL_EXPORTER_OTLP_PROTOCOL"
+_SWAPPED = {  # by port, and whether HTTP is spoken to it
+    (4317, True): f"4317 is the port of gRPC: use 4318, {_PROTOCOL}=grpc",
+    (4318, False): f"4318 is the port of HTTP: use 4317, {_PROTOCOL}=http/protobuf",
 }
 
 
@@ -156,7 +163,9 @@ def _answer(exporter: Exporter, name: str) -> tuple[bool, str]:
         return True, "there, but takes no empty request"
     hint = next((kind for text, kind in _HINTS.items() if answer.error.startswith(text)), None)
     if hint is None:
-        return False, answer.error
+        port = urlsplit(exporter.endpoint).port
+        swapped = _SWAPPED.get((port or 0, isinstance(exporter, OtlpHttpExporter)))
+        return False, f"{answer.error} ({swapped})" if swapped else answer.error
     refused = "refused the key: " if hint == "key" else ""
     return False, f"{refused}{answer.error}; is {_VARIABLES[name][hint]} right?"
 
@@ -171,14 +180,15 @@ def _langsmith(settings: Settings) -> str:
 
 
 def _extras() -> dict[str, bool]:
-    """By name, whether everything that an extra brings is installed."""
+    """By name, whether everything that an extra brings is installed, if it brings anything."""
     stated = map(Requirement, requires("otelkit") or ())
     needs = [(need, need.marker) for need in stated if need.marker]
     names = metadata("otelkit").get_all("Provides-Extra") or []
-    return {
-        name: all(_is_installed(need) for need, when in needs if when.evaluate({"extra": name}))
+    brought = {
+        name: [need for need, when in needs if when.evaluate({"extra": name})]
         for name in sorted(set(names) - _GROUPS)
     }
+    return {name: all(map(_is_installed, brings)) for name, brings in brought.items() if brings}
 
 
 def _is_installed(need: Requirement) -> bool:

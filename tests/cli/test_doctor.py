@@ -221,6 +221,23 @@ def test_grpc_is_asked_over_grpc() -> None:
     assert found["destinations"][0]["answer"].endswith("is OTEL_EXPORTER_OTLP_ENDPOINT right?")
 
 
+@pytest.mark.parametrize(
+    ("protocol", "port", "right"),
+    [
+        ("http/protobuf", 4317, "use 4318, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc"),
+        ("grpc", 4318, "use 4317, or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"),
+    ],
+)
+def test_the_port_of_the_other_protocol_is_told(protocol: str, port: int, right: str) -> None:
+    found = diagnosis(
+        status=1,
+        **TRACES_ONLY,
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.77:{port}",
+    )
+    assert found["destinations"][0]["answer"].endswith(f" {right})")
+
+
 def test_langsmith_is_reached() -> None:
     with StandIn() as stand_in:
         found = diagnosis(status=0, **NOTHING, **stand_in.environment())
@@ -272,7 +289,7 @@ def test_secrets_are_never_shown() -> None:
 def test_what_is_installed_and_what_would_be_instrumented() -> None:
     found = diagnosis(status=1, **NOTHING, OTELKIT_INSTRUMENT="sqlalchemy,openay")
     assert found["extras"]["grpc"] is True
-    assert not {"all", "dev", "demo"} & set(found["extras"])
+    assert not {"all", "dev", "demo", "prometheus"} & set(found["extras"])
     assert found["instrumented"] == ["sqlalchemy", "threading"]
     assert found["problems"] == ["OTELKIT_INSTRUMENT: openay is not known: did you mean openai?"]
 
