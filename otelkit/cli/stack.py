@@ -45,7 +45,8 @@ def _export(folder: Path) -> int:
     for path in copy.edited:
         print(f"{path} had been edited: your version is {path.name}.edited")
     print(f"{len(copy.files)} files written to {folder}. Next:\n")
-    print(f"  cd {folder}\n  docker compose up -d")
+    # Containers that run already do not read what was written anew.
+    print(f"  cd {folder}\n  docker compose up -d --force-recreate")
     return 0
 
 

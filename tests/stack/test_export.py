@@ -14,7 +14,7 @@ import yaml
 from otelkit import stack
 from otelkit.cli import main
 from otelkit.errors import OtelkitError
-from otelkit.stack import dotenv
+from otelkit.stack import alerts, dotenv
 
 from .programs import ROOT, find, forced_into_the_wheel
 
@@ -140,6 +140,18 @@ def test_a_receiver_that_there_is_not_is_an_error_that_names_the_choices(
     choices = "expected one of page, slack, email, webhook"
     assert f"{variable}='slak': {choices}" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_document_names_every_variable_of_alerts_with_its_default() -> None:
+    shipped = alerts.read((ROOT / "collector/alertmanager/alertmanager.yml").read_text())
+    table = re.findall(
+        r"^\| `(ALERT_\w+)` \| (.*?) \|", (ROOT / "collector/README.md").read_text(), re.MULTILINE
+    )
+
+    assert {name for name, _ in table} == set(shipped)
+    in_words = {"ALERT_CRITICAL_RECEIVER", "ALERT_SMTP_USER"}
+    for name, default in table:
+        assert default == f"`{shipped[name]}`" or name in in_words
 
 
 def test_secrets_are_files_and_in_no_rendered_line() -> None:
@@ -301,7 +313,8 @@ def test_the_command_says_what_comes_next(
 ) -> None:
     assert main(["stack", "export", str(tmp_path / "out")]) == 0
 
-    assert "docker compose up" in capsys.readouterr().out
+    # Containers that run already would not read the files anew.
+    assert "docker compose up -d --force-recreate" in capsys.readouterr().out
     assert (tmp_path / "out" / "docker-compose.yml").is_file()
 
 
