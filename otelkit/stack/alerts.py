@@ -19,6 +19,15 @@ _NEEDS = {
     "email": ["ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_SMTP_SMARTHOST"],
     "webhook": ["ALERT_WEBHOOK_URL"],
 }
+# What Alertmanager would refuse when it starts: how a value looks, and that in words.
+_SHAPES = {
+    "ALERT_SMTP_TLS": (r"true|false", "true or false"),
+    "ALERT_SMTP_SMARTHOST": (r"([\w.-]+|\[[\da-fA-F:.]+\]):\d+", "host:port, such as mail:587"),
+    "ALERT_WEBHOOK_URL": (
+        r"https?://([\w.:~-]+@)?([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?([/?#]([^%\s]|%[\da-fA-F]{2})*)?",
+        "a URL, such as https://alerts.example.com/",
+    ),
+}
 
 
 def read(text: str) -> dict[str, str]:
@@ -30,7 +39,8 @@ def render(text: str, settings: Mapping[str, str]) -> str:
     """``text`` with every line that ends with ``# from NAME`` set to what that setting says.
 
     Raises:
-        OtelkitError: A setting names a receiver that ``text`` has not.
+        OtelkitError: A setting names a receiver that ``text`` has not, or Alertmanager would not
+            start with it.
     """
     choices = _RECEIVER.findall(text)
 
@@ -41,11 +51,20 @@ def render(text: str, settings: Mapping[str, str]) -> str:
             return found[0]
         if name.endswith("RECEIVER") and value not in choices:
             raise OtelkitError(f"{name}={value!r}: expected one of {', '.join(choices)}")
-        # A JSON string is a YAML string; booleans stay what they are.
-        shown = value if value in ("true", "false") else json.dumps(value)
+        _assert_shape(name, value)
+        # A JSON string is a YAML string, but for the escapes of what is beyond 16 bits.
+        shown = value if name == "ALERT_SMTP_TLS" else json.dumps(value, ensure_ascii=False)
         return f"{found[1]}{shown}{found[3]}"
 
     return _LINE.sub(line, text)
+
+
+def _assert_shape(name: str, value: str) -> None:
+    shape, words = _SHAPES.get(name, (".*", ""))
+    if not re.fullmatch(shape, value):
+        raise OtelkitError(f"{name}={value!r}: expected {words}")
+    if not value.isprintable():
+        raise OtelkitError(f"{name}={value!r}: has a character that cannot be printed")
 
 
 def faults(text: str, settings: Mapping[str, str], secrets: Path) -> Iterator[str]:

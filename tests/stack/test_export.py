@@ -97,6 +97,54 @@ def test_the_environment_sets_the_receivers_of_alerts(tmp_path: Path) -> None:
 
 
 @pytest.mark.stack
+def test_alertmanager_takes_what_the_environment_says(tmp_path: Path) -> None:
+    environ = {
+        "ALERT_SLACK_CHANNEL": "#ops-\U0001f525",
+        "ALERT_EMAIL_TO": "true",
+        "ALERT_EMAIL_FROM": "\u00e9\u4e16@example.org",
+        "ALERT_SMTP_SMARTHOST": "[::1]:25",
+        "ALERT_SMTP_TLS": "false",
+        "ALERT_SMTP_USER": "123",
+        "ALERT_WEBHOOK_URL": "https://user:word@alerts:8080/a%20b?c=d#e",
+    }
+    stack.export(tmp_path, environ=environ)
+
+    path = tmp_path / "collector/alertmanager/alertmanager.yml"
+    command = [find("amtool"), "check-config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = {
+        receiver["name"]: receiver for receiver in yaml.safe_load(path.read_text())["receivers"]
+    }
+    assert said["slack"]["slack_configs"][0]["channel"] == environ["ALERT_SLACK_CHANNEL"]
+    assert said["email"]["email_configs"][0]["to"] == "true"
+    assert said["email"]["email_configs"][0]["auth_username"] == "123"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("ALERT_SMTP_TLS", "True", "expected true or false"),
+        ("ALERT_SMTP_TLS", "no", "expected true or false"),
+        ("ALERT_SMTP_TLS", "1", "expected true or false"),
+        ("ALERT_SMTP_SMARTHOST", "mail", "expected host:port"),
+        ("ALERT_SMTP_SMARTHOST", ":25", "expected host:port"),
+        ("ALERT_WEBHOOK_URL", "nonsense", "expected a URL"),
+        ("ALERT_WEBHOOK_URL", "ftp://alerts/", "expected a URL"),
+        ("ALERT_WEBHOOK_URL", "http://alerts/%zz", "expected a URL"),
+        ("ALERT_EMAIL_TO", "a\x7fb", "cannot be printed"),
+    ],
+)
+def test_a_value_that_alertmanager_would_refuse_is_an_error(
+    name: str, value: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"{name}={value}\n")
+
+    with pytest.raises(OtelkitError, match=rf"{name}=.*{expected}"):
+        stack.export(tmp_path, environ={})
+
+
+@pytest.mark.stack
 @pytest.mark.parametrize("receiver", ["page", "slack", "email", "webhook"])
 def test_critical_alerts_go_where_all_go_unless_they_have_a_receiver_of_their_own(
     receiver: str, tmp_path: Path
