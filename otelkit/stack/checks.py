@@ -125,7 +125,7 @@ def _check_receivers(alertmanager: Path, env: Path) -> Finding:
     what = "alertmanager: receivers"
     try:
         text = alertmanager.read_text(encoding="utf-8")
-        settings = dotenv.read(env.read_text(encoding="utf-8", errors="surrogateescape"))
+        settings = dotenv.read(dotenv.load(env))
     except OSError as error:
         return Finding(what, "wrong", str(error))
     faults = list(alerts.faults(text, settings, alertmanager.parent / "secrets"))

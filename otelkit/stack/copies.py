@@ -99,7 +99,7 @@ def _settings(source: Path, folder: Path, given: Mapping[str, str]) -> dotenv.Me
     """The ``.env`` of the copy: the shipped one, or the user's brought to it, with ``given``."""
     shipped = _of_release((source / _ENV).read_text(encoding="utf-8"))
     mine = folder / _ENV
-    kept = mine.read_text(encoding="utf-8", errors="surrogateescape") if mine.exists() else shipped
+    kept = dotenv.load(mine) if mine.exists() else shipped
     merged = dotenv.merge(kept, shipped)
     settings = dotenv.keep(merged.text, given)
     return dotenv.Merged(settings.text, merged.changes + settings.changes)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from otelkit.errors import OtelkitError
 
-_LINE = re.compile(r"""(\w+)=(?:'([^']*)'|"([^"]*)"|(.*?))\s*(?:\s#.*)?""")
+# As Docker Compose reads it.
+_NAME = r"[ \t]*(?:export[ \t]+)?{name}[ \t]*[=:]"
+_LINE = re.compile(
+    _NAME.format(name=r"(\w+)") + r"""\s*(?:'([^']*)'|"([^"]*)"|(.*?))\s*(?:\s#.*)?"""
+)
 _PINNED = re.compile(r"(.+?)(?::|==)v?(\d+(?:\.\d+)*)([-.+\w]*)")
 
 
@@ -19,9 +24,14 @@ class Merged(NamedTuple):
     changes: list[str]
 
 
+def load(path: Path) -> str:
+    """Return the text of a ``.env``, without a mark of byte order; bytes of no UTF-8 stay."""
+    return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+
+
 def read(text: str) -> dict[str, str]:
     """Return the settings in ``text``, by name."""
-    found = (_LINE.fullmatch(line.strip()) for line in text.splitlines())
+    found = (_LINE.fullmatch(line.strip()) for line in text.split("\n"))
     return {one[1]: one[2] or one[3] or one[4] or "" for one in found if one}
 
 
@@ -33,7 +43,7 @@ def merge(kept: str, shipped: str) -> Merged:
     newer version, too.
     """
     has, changes = read(kept), list[str]()
-    for line in shipped.splitlines():
+    for line in shipped.split("\n"):
         for name, value in read(line).items():
             if name not in has:
                 changes.append(f"{name}={value} is new")
@@ -49,12 +59,16 @@ def keep(text: str, settings: Mapping[str, str]) -> Merged:
     """Write ``settings`` into ``text``.
 
     Raises:
-        OtelkitError: A value has a quote or a line end: Docker Compose, too, reads this file.
+        OtelkitError: A value has a quote, a backslash at its end, or what cannot be printed, as a
+            line end: Docker Compose, too, reads this file.
     """
     has, changes = read(text), list[str]()
     for name, value in settings.items():
-        if re.search(r"['\r\n]", value):
-            raise OtelkitError(f"{name}={value!r}: a quote or a line end cannot be kept in .env")
+        if "'" in value or value.endswith("\\") or not value.isprintable():
+            raise OtelkitError(
+                f"{name}={value!r}: a quote, a backslash at the end and what is no printable "
+                "character cannot be kept in .env"
+            )
         if has.get(name) != value:
             text = _with(text, name, f"{name}='{value}'")
             before = f" in place of {has[name]}" if has.get(name) else ""
@@ -75,7 +89,7 @@ def _numbers(version: str) -> list[int]:
 
 def _with(text: str, name: str, line: str) -> str:
     """``text`` with ``line`` as what it says of ``name``."""
-    old = re.compile(rf"^[ \t]*{name}=.*$", re.MULTILINE)
+    old = re.compile(f"^{_NAME.format(name=name)}.*$", re.MULTILINE)
     if old.search(text):
         return old.sub(lambda _: line, text)
     return f"{text.rstrip()}\n{line}\n"

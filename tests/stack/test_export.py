@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,9 +20,9 @@ from otelkit.stack import alerts, dotenv
 from .programs import ROOT, find, forced_into_the_wheel
 
 
-def alertmanager(folder: Path) -> dict[str, object]:
+def alertmanager(folder: Path) -> dict[str, Any]:
     path = folder / "collector" / "alertmanager" / "alertmanager.yml"
-    said: dict[str, object] = yaml.safe_load(path.read_text())
+    said: dict[str, Any] = yaml.safe_load(path.read_text())
     return said
 
 
@@ -214,8 +215,8 @@ def test_secrets_are_files_and_in_no_rendered_line() -> None:
 def test_a_second_export_keeps_what_is_the_users(tmp_path: Path) -> None:
     stack.export(tmp_path, environ={})
     (tmp_path / "collector/extras.yaml").write_text("exporters: {}\n")
-    with (tmp_path / ".env").open("a") as env:
-        env.write("COMPOSE_PROFILES=elk\nHOST_NAME=tower # mine, caf\u00e9\n")
+    with (tmp_path / ".env").open("ab") as env:
+        env.write(b"COMPOSE_PROFILES=elk\nHOST_NAME=tower # mine, caf\xc3\xa9, caf\xe9\n")
     before = (tmp_path / ".env").read_bytes()
     (tmp_path / "collector/config.yaml").write_text("old")
 
@@ -254,7 +255,39 @@ def test_receivers_can_be_set_in_the_file_of_settings(line: str, tmp_path: Path)
     assert f"ALERT_RECEIVER{line}" in (tmp_path / ".env").read_text().splitlines()
 
 
-@pytest.mark.parametrize("value", ["it's", "two\nlines"])
+@pytest.mark.parametrize("form", ["export {}={}", "  {} = {}", "{}: {}", "\ufeff{}={}", "{}={}\r"])
+def test_settings_are_read_as_docker_compose_reads_them(form: str, tmp_path: Path) -> None:
+    image = form.format("GRAFANA_IMAGE", "mirror/grafana:1.0.0")
+    alerts = form.lstrip("\ufeff").format("ALERT_RECEIVER", "email")
+    (tmp_path / ".env").write_text(f"{image}\n{alerts}\n", newline="")
+
+    stack.export(tmp_path, environ={})
+
+    assert alertmanager(tmp_path)["route"]["receiver"] == "email"
+    lines = (tmp_path / ".env").read_text().split("\n")
+    assert image.lstrip("\ufeff").rstrip() in lines
+    assert len([line for line in lines if "GRAFANA_IMAGE" in line]) == 1
+
+    stack.export(tmp_path, environ={"ALERT_RECEIVER": "slack"})
+
+    assert alertmanager(tmp_path)["route"]["receiver"] == "slack"
+    assert (tmp_path / ".env").read_text().count("ALERT_RECEIVER") == 1
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0b"])
+def test_only_a_line_end_ends_a_line_of_settings(separator: str, tmp_path: Path) -> None:
+    line = f"MOTTO=one{separator}ALERT_RECEIVER=email"
+    (tmp_path / ".env").write_text(f"{line}\n")
+
+    stack.export(tmp_path, environ={})
+
+    assert alertmanager(tmp_path) == alertmanager(ROOT)
+    assert line in (tmp_path / ".env").read_text().split("\n")
+
+
+@pytest.mark.parametrize(
+    "value", ["it's", "two\nlines", "DOMAIN\\", "a\u2028b", "a\x85b", "a\x0bb", "a\udcffb"]
+)
 def test_a_value_that_the_file_of_settings_cannot_hold_is_an_error(
     value: str, tmp_path: Path
 ) -> None:
