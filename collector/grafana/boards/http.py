@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limits import limit
+from limits import compared, limit
 from panels import TRAFFIC, Query, dashboard, graph, logs, row, stat
 
 _RATE = "rate(http_server_request_duration_seconds_count{%s}[$__rate_interval])"
@@ -149,9 +149,8 @@ DASHBOARD = dashboard(
             "Errors by service",
             "short",
             Query(
-                "sum by (job) (increase(otelkit_log_records_total"
-                '{chosen, otelkit_level=~"ERROR|CRITICAL"}[5m]))',
-                "{{job}}",
+                compared("LogErrorBurst", chosen="otelkit_log_records_total"),
+                "{{job}} {{deployment_environment_name}}",
             ),
             about=f"Errors logged in five minutes. LogErrorBurst fires above {_BURST:g}.",
             warn=_BURST / 5,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limits import limit
+from limits import compared, limit
 from panels import TRAFFIC, Query, dashboard, graph, row, stat, table
 
 _CALL = "gen_ai_client_operation_duration_seconds"
@@ -63,7 +63,7 @@ DASHBOARD = dashboard(
         stat(
             "Cost of the last hour",
             "currencyUSD",
-            Query(f"sum(increase({_COST}{{chosen}}[1h]))"),
+            Query(f"sum({compared('HighLLMCost', chosen=_COST)})"),
             about=f"HighLLMCost fires above {_DEAR:g} USD, per service.",
             warn=_DEAR / 2,
             bad=_DEAR,

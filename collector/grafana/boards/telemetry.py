@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limits import ANY, limit
+from limits import ANY, compared, limit
 from panels import TRAFFIC, Query, dashboard, graph, row, stat, table
 
 _FULL = limit("CollectorQueueFilling")
@@ -20,6 +20,10 @@ def _each(name: str, by: str = "exporter") -> list[Query]:
         Query(_rate(name, items, by), f"{{{{{by}}}}} {signal}")
         for signal, items in _SIGNALS.items()
     ]
+
+
+def _lost(alert: str) -> Query:
+    return Query(compared(alert), "{{exporter}} {{signal}}")
 
 
 DASHBOARD = dashboard(
@@ -82,10 +86,12 @@ DASHBOARD = dashboard(
             "Queues",
             "bytes",
             Query(
-                "sum by (exporter, data_type) (otelcol_exporter_queue_size)",
+                "sum by (exporter, data_type) "
+                '(otelcol_exporter_queue_size{exporter!="prometheus_remote_write"})',
                 "{{exporter}} {{data_type}}",
             ),
-            about="What waits on disk. DestinationUnreachable fires when none of it leaves.",
+            about="What waits on disk; prometheus_remote_write counts requests, in memory: see "
+            "the next panel. DestinationUnreachable fires when nothing leaves a queue.",
             unlimited="Queues, share of their size, has one",
             width=12,
         ),
@@ -97,23 +103,25 @@ DASHBOARD = dashboard(
                 "(otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)",
                 "{{exporter}} {{data_type}}",
             ),
-            about=f"CollectorQueueFilling fires above {_FULL:.0%}; at 100% telemetry is dropped.",
+            about=f"CollectorQueueFilling fires above {_FULL:.0%}; at 100% telemetry is dropped "
+            "(overlays) or refused (Jaeger, Loki: applications try again).",
             warn=_FULL / 5,
             bad=_FULL,
             width=12,
         ),
         graph(
-            "Dropped: the queue is full",
-            "ops",
-            *_each("exporter_enqueue_failed"),
-            about="Lost. CollectorDropsTelemetry fires at once.",
+            "No room: the queue is full",
+            "short",
+            _lost("CollectorDropsTelemetry"),
+            about="Items in five minutes: dropped (overlays) or refused (Jaeger, Loki: "
+            "applications try again). CollectorDropsTelemetry fires at once.",
             bad=ANY,
         ),
         graph(
             "Dropped: the destination refuses",
-            "ops",
-            *_each("exporter_send_failed"),
-            about="Lost. DestinationRefuses fires at once.",
+            "short",
+            _lost("DestinationRefuses"),
+            about="Items in five minutes. Lost. DestinationRefuses fires at once.",
             bad=ANY,
         ),
         graph(
@@ -139,9 +147,7 @@ DASHBOARD = dashboard(
             "Lost by applications",
             "short",
             Query(
-                "sum by (job, otelkit_signal, otelkit_destination) "
-                '(increase(otelkit_export_items_total{chosen, otelkit_outcome=~"dropped|failed"}'
-                "[10m]))",
+                compared("TelemetryDropped", chosen="otelkit_export_items_total"),
                 "{{job}} {{otelkit_signal}} {{otelkit_destination}}",
             ),
             about="Items in ten minutes. TelemetryDropped fires at once.",
