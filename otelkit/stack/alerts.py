@@ -15,6 +15,7 @@ FILE = Path("alertmanager/alertmanager.yml")  # in collector/
 _LINE = re.compile(r"^(\s*(?:- )?\w+: )(.*?)(  # from (\w+)(?: or (\w+))?)$", re.MULTILINE)
 _RECEIVER = re.compile(r"^  - name: (\w+)$", re.MULTILINE)
 _PLACEHOLDER = "example.com"
+_SECRETS = "/etc/alertmanager/secrets"  # of the container
 _NEEDS = {
     "email": ["ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_SMTP_SMARTHOST"],
     "webhook": ["ALERT_WEBHOOK_URL"],
@@ -25,7 +26,7 @@ _SHAPES = {
     "ALERT_SMTP_SMARTHOST": (r"([\w.-]+|\[[\da-fA-F:.]+\]):\d+", "host:port, such as mail:587"),
     "ALERT_WEBHOOK_URL": (
         r"https?://([\w.:~-]+@)?([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?([/?#]([^%\s]|%[\da-fA-F]{2})*)?",
-        "a URL, such as https://alerts.example.com/",
+        "a URL, such as https://alerts.example.com/, or file",
     ),
 }
 
@@ -51,6 +52,9 @@ def render(text: str, settings: Mapping[str, str]) -> str:
             return found[0]
         if name.endswith("RECEIVER") and value not in choices:
             raise OtelkitError(f"{name}={value!r}: expected one of {', '.join(choices)}")
+        if name == "ALERT_WEBHOOK_URL" and value == "file":
+            key = found[1].replace("url: ", "url_file: ")
+            return f"{key}{_SECRETS}/webhook_url{found[3]}"
         _assert_shape(name, value)
         # A JSON string is a YAML string, but for the escapes of what is beyond 16 bits.
         shown = value if name == "ALERT_SMTP_TLS" else json.dumps(value, ensure_ascii=False)
@@ -61,10 +65,12 @@ def render(text: str, settings: Mapping[str, str]) -> str:
 
 def _assert_shape(name: str, value: str) -> None:
     shape, words = _SHAPES.get(name, (".*", ""))
+    # Who knows the URL of a webhook may need no more to call it.
+    shown = name if name == "ALERT_WEBHOOK_URL" else f"{name}={value!r}"
     if not re.fullmatch(shape, value):
-        raise OtelkitError(f"{name}={value!r}: expected {words}")
+        raise OtelkitError(f"{shown}: expected {words}")
     if not value.isprintable():
-        raise OtelkitError(f"{name}={value!r}: has a character that cannot be printed")
+        raise OtelkitError(f"{shown}: has a character that cannot be printed")
 
 
 def faults(text: str, settings: Mapping[str, str], secrets: Path) -> Iterator[str]:
@@ -94,6 +100,8 @@ def faults(text: str, settings: Mapping[str, str], secrets: Path) -> Iterator[st
 def _secret(receiver: str, said: Mapping[str, str]) -> str | None:
     if receiver == "slack":
         return "slack_url"
+    if receiver == "webhook" and said.get("ALERT_WEBHOOK_URL", "").startswith(_SECRETS):
+        return "webhook_url"
     if receiver == "email" and said.get("ALERT_SMTP_USER"):
         return "smtp_password"
     return None

@@ -67,7 +67,8 @@ def export(folder: Path, environ: Mapping[str, str] | None = None) -> Copy:
         edited = _set_aside(folder, contents)
         for path, content in contents.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
+            write = dotenv.save if path == _ENV else Path.write_bytes
+            write(folder / path, content)
         sums = {path: _sum(content) for path, content in contents.items() if path != _ENV}
         (folder / SUMS).write_text("".join(f"{sums[path]}  {path}\n" for path in sums))
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,20 @@ class Merged(NamedTuple):
 def load(path: Path) -> str:
     """Return the text of a ``.env``, without a mark of byte order; bytes of no UTF-8 stay."""
     return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write a ``.env`` that is whole at every moment, with the mode it had; at first 0600."""
+    path = path.resolve()
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.touch(mode=0o600)
+        new.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def read(text: str) -> dict[str, str]:
@@ -66,13 +81,13 @@ def keep(text: str, settings: Mapping[str, str]) -> Merged:
     for name, value in settings.items():
         if "'" in value or value.endswith("\\") or not value.isprintable():
             raise OtelkitError(
-                f"{name}={value!r}: a quote, a backslash at the end and what is no printable "
-                "character cannot be kept in .env"
+                f"{name}: a quote, a backslash at the end and what is no printable character "
+                "cannot be kept in .env"
             )
         if has.get(name) != value:
             text = _with(text, name, f"{name}='{value}'")
-            before = f" in place of {has[name]}" if has.get(name) else ""
-            changes.append(f"{name}={value}{before}, from the environment")
+            # Without its value, which may be a credential.
+            changes.append(f"{name} is set, from the environment")
     return Merged(text, changes)
 
 

@@ -133,7 +133,7 @@ def test_alertmanager_takes_what_the_environment_says(tmp_path: Path) -> None:
         ("ALERT_WEBHOOK_URL", "nonsense", "expected a URL"),
         ("ALERT_WEBHOOK_URL", "ftp://alerts/", "expected a URL"),
         ("ALERT_WEBHOOK_URL", "http://alerts/%zz", "expected a URL"),
-        ("ALERT_EMAIL_TO", "a\x7fb", "cannot be printed"),
+        ("ALERT_EMAIL_TO", "a\x7fb", "has a character that cannot"),
     ],
 )
 def test_a_value_that_alertmanager_would_refuse_is_an_error(
@@ -141,7 +141,7 @@ def test_a_value_that_alertmanager_would_refuse_is_an_error(
 ) -> None:
     (tmp_path / ".env").write_text(f"{name}={value}\n")
 
-    with pytest.raises(OtelkitError, match=rf"{name}=.*{expected}"):
+    with pytest.raises(OtelkitError, match=rf"{name}.*: {expected}"):
         stack.export(tmp_path, environ={})
 
 
@@ -241,7 +241,74 @@ def test_a_second_export_keeps_the_receivers_that_the_first_was_given(tmp_path: 
     assert said["route"]["routes"][0]["receiver"] == "email"
     assert receivers["slack"]["slack_configs"][0]["channel"] == "#ops: urgent # $really"
     assert [len(copy.changes) for copy in (first, second, third)] == [2, 1, 1]
-    assert third.changes == ["ALERT_RECEIVER=webhook in place of slack, from the environment"]
+    assert third.changes == ["ALERT_RECEIVER is set, from the environment"]
+
+
+URL = "https://alerts.example.org/hooks/hush"
+
+
+def test_the_url_of_a_webhook_is_not_printed_and_its_file_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for url in (URL, f"{URL}/2", f"{URL}'", f"{URL}/%zz"):
+        monkeypatch.setenv("ALERT_WEBHOOK_URL", url)
+        main(["stack", "export", str(tmp_path)])
+
+    said = capsys.readouterr()
+    assert said.out.count(".env: ALERT_WEBHOOK_URL is set, from the environment\n") == 2
+    assert said.err.count("ALERT_WEBHOOK_URL: ") == 2
+    assert "hush" not in said.out + said.err
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_url_of_a_webhook_can_be_a_file(tmp_path: Path) -> None:
+    environ = {"ALERT_RECEIVER": "webhook", "ALERT_WEBHOOK_URL": URL}
+    stack.export(tmp_path, environ=environ)
+    stack.export(tmp_path, environ={"ALERT_WEBHOOK_URL": "file"})
+
+    inside = "/etc/alertmanager/secrets/webhook_url"
+    assert webhook(tmp_path) == {"url_file": inside, "send_resolved": True}
+    secret = tmp_path / "collector" / "alertmanager" / "secrets" / "webhook_url"
+    assert receivers(tmp_path) == [f"receiver webhook: {secret} is missing or empty"]
+    secret.parent.mkdir()
+    secret.write_text(URL)
+    assert receivers(tmp_path) == []
+
+    stack.export(tmp_path, environ={"ALERT_WEBHOOK_URL": f"{URL}/2"})
+
+    assert webhook(tmp_path) == {"url": f"{URL}/2", "send_resolved": True}
+
+
+def webhook(folder: Path) -> Any:
+    [receiver] = [one for one in alertmanager(folder)["receivers"] if one["name"] == "webhook"]
+    return receiver["webhook_configs"][0]
+
+
+def test_the_file_of_settings_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.export(tmp_path, environ={})
+    mine = tmp_path / ".env"
+    mine.chmod(0o640)
+    before = mine.read_bytes()
+
+    def full(path: Path, content: bytes) -> int:
+        path.open("wb").close()
+        if path.name.startswith(".env"):
+            raise OSError("No space left on device")
+        return 0
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(OtelkitError, match="No space left"):
+            stack.export(tmp_path, environ={"ALERT_RECEIVER": "email"})
+    assert mine.read_bytes() == before
+
+    stack.export(tmp_path, environ={"ALERT_RECEIVER": "slack"})
+
+    assert mine.read_bytes() != before
+    assert mine.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.glob(".env*")) == [mine]
 
 
 @pytest.mark.parametrize("line", ["=email", "='email'  # at night", '="email"', "=email # mine"])
@@ -291,7 +358,7 @@ def test_only_a_line_end_ends_a_line_of_settings(separator: str, tmp_path: Path)
 def test_a_value_that_the_file_of_settings_cannot_hold_is_an_error(
     value: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(OtelkitError, match=r"ALERT_EMAIL_TO=.* cannot be kept in \.env"):
+    with pytest.raises(OtelkitError, match=r"ALERT_EMAIL_TO: .* cannot be kept in \.env"):
         stack.export(tmp_path / "out", environ={"ALERT_EMAIL_TO": value})
 
     assert not (tmp_path / "out").exists()
