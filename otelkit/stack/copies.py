@@ -24,7 +24,8 @@ class Copy(NamedTuple):
 
     Attributes:
         files: What was written.
-        changes: A line for each setting of ``.env`` that was changed.
+        changes: A line for each setting of ``.env`` that was changed, or is of an older major
+            version or another variant than what is shipped, and stays.
         edited: What somebody had edited; it was renamed, with ``.edited`` behind its name.
     """
 

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from otelkit.errors import OtelkitError
 
@@ -19,7 +19,7 @@ _PINNED = re.compile(r"(.+?)(?::|==)v?(\d+(?:\.\d+)*)([-.+\w]*)")
 
 
 class Merged(NamedTuple):
-    """The text of ``.env``, and a line for each setting that is not what it was."""
+    """The text of ``.env``, and a line for each setting that changes, or is older and stays."""
 
     text: str
     changes: list[str]
@@ -53,19 +53,22 @@ def read(text: str) -> dict[str, str]:
 def merge(kept: str, shipped: str) -> Merged:
     """Bring a ``.env`` that is kept to what this release ships.
 
-    A pin (an image, the package of the example) of an older version becomes the shipped one, and
-    settings that are not there are added. All else is the user's: an image of another name or of a
-    newer version, too.
+    A pin (an image, the package of the example) of an older version becomes the shipped one if
+    only the numbers behind the first differ: another major version may not read what is in its
+    volume. Settings that are not there are added. All else is the user's: an image of another name
+    or of a newer version, too.
     """
     has, changes = read(kept), list[str]()
     for line in shipped.split("\n"):
         for name, value in read(line).items():
-            if name not in has:
-                changes.append(f"{name}={value} is new")
-            elif _is_older(has[name], value):
-                changes.append(f"{name}={value} in place of {has[name]}")
-            else:
+            age = _age(has[name], value) if name in has else "missing"
+            if age == "as good":
                 continue
+            if age == "much older":
+                changes.append(f"{name}={has[name]} stays: raise it to {value} yourself")
+                continue
+            before = "is new" if age == "missing" else f"in place of {has[name]}"
+            changes.append(f"{name}={value} {before}")
             kept = _with(kept, name, line)
     return Merged(kept, changes)
 
@@ -91,11 +94,15 @@ def keep(text: str, settings: Mapping[str, str]) -> Merged:
     return Merged(text, changes)
 
 
-def _is_older(kept: str, shipped: str) -> bool:
+def _age(kept: str, shipped: str) -> Literal["older", "much older", "as good"]:
+    """Of a pin: ``much older`` is of another major version or another variant."""
     ours, theirs = _PINNED.fullmatch(shipped), _PINNED.fullmatch(kept)
     if not (ours and theirs) or ours[1] != theirs[1]:
-        return False
-    return _numbers(theirs[2]) < _numbers(ours[2])
+        return "as good"
+    old, new = _numbers(theirs[2]), _numbers(ours[2])
+    if old >= new[: len(old)]:  # 17 is any 17
+        return "as good"
+    return "older" if (old[0], theirs[3]) == (new[0], ours[3]) else "much older"
 
 
 def _numbers(version: str) -> list[int]:

@@ -391,6 +391,34 @@ def test_a_second_export_brings_the_images_of_this_release_and_says_so(
     assert len(kept) == len({line.partition("=")[0] for line in kept})
 
 
+@pytest.mark.parametrize(
+    ("mine", "shipped", "said"),
+    [
+        ("postgres:17.2-alpine", "postgres:17.7-alpine", "in place of"),
+        ("postgres:16.9-alpine", "postgres:17.7-alpine", "stays"),
+        ("postgres:17.2", "postgres:17.7-alpine", "stays"),
+        ("grafana/grafana:13.1.9-ubuntu", "grafana/grafana:13.2.0", "stays"),
+        ("grafana/grafana:13.2.0-ubuntu", "grafana/grafana:13.2.0", None),
+        ("grafana/grafana:13", "grafana/grafana:13.2.0", None),
+        ("grafana/grafana:latest", "grafana/grafana:13.2.0", None),
+    ],
+)
+def test_a_pin_is_raised_within_its_major_version_and_variant(
+    mine: str, shipped: str, said: str | None
+) -> None:
+    text, changes = dotenv.merge(f"IMAGE={mine}\n", f"IMAGE={shipped}\n")
+
+    assert text == (f"IMAGE={shipped}\n" if said == "in place of" else f"IMAGE={mine}\n")
+    assert (
+        changes
+        == {
+            "in place of": [f"IMAGE={shipped} in place of {mine}"],
+            "stays": [f"IMAGE={mine} stays: raise it to {shipped} yourself"],
+            None: [],
+        }[said]
+    )
+
+
 def test_a_second_export_sets_aside_what_was_edited_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
