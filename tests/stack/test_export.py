@@ -593,19 +593,105 @@ def test_a_check_finds_settings_of_alerts_that_were_not_exported(
     assert found.startswith(said)
 
 
+def fake(tmp_path: Path, name: str, script: str) -> None:
+    """A program on the PATH of a bare machine."""
+    program = tmp_path / "bin" / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
 @pytest.mark.usefixtures("bare")
-def test_a_check_shows_loki_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    loki = tmp_path / "bin" / "loki"
-    loki.write_text('#!/bin/sh\necho "$@"\nexit 1\n')
-    loki.chmod(0o755)
+def test_a_check_shows_loki_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fake(tmp_path, "loki", 'echo "$@"\nexit 1')
 
     assert main(["stack", "check"]) == 1
 
     path = ROOT / "collector" / "loki" / "loki.yaml"
     said = capsys.readouterr().out
     assert f"✗ loki: loki.yaml\n    -verify-config -config.file={path}\n" in said
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_program_that_does_not_end_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, "loki", "exec /bin/sleep 600")
+    monkeypatch.setattr("otelkit.stack.checks._SECONDS", 0.2)
+
+    [found] = [one for one in stack.check(ROOT) if one.what == "loki: loki.yaml"]
+    assert found.state == "wrong"
+    assert "timed out" in found.detail
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_check_shows_docker_compose_its_file(tmp_path: Path) -> None:
+    for script, state, detail in (
+        ("exit 1", "unchecked", "needs docker compose"),
+        ('[ "$2" = version ] || { echo "$@"; exit 1; }', "wrong", "config --quiet"),
+        ("exit 0", "ok", ""),
+    ):
+        fake(tmp_path, "docker", script)
+        found = stack.check(ROOT)[-1]
+        assert (found.what, found.state) == ("compose: docker-compose.yml", state)
+        assert found.detail.endswith(detail)
+        if state == "wrong":
+            assert f"compose --file {ROOT / 'docker-compose.yml'} " in found.detail
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(("major", "state"), [(2, "unchecked"), (3, "wrong")])
+def test_what_only_prometheus_3_knows_is_shown_to_no_older_promtool(
+    major: int, state: str, tmp_path: Path
+) -> None:
+    fake(tmp_path, "promtool", f'echo "promtool, version {major}.1.0"\n[ "$1" = --version ]')
+
+    found = {one.what: one.state for one in stack.check(ROOT)}
+    assert found["prometheus: prometheus-otlp.yml"] == state
+    assert found["prometheus: prometheus.yml"] == "wrong"
+
+
+FAILS = """
+rule_files: [../rules/http.yaml]
+tests: [{promql_expr_test: [{expr: vector(1), eval_time: 1m, exp_samples: []}]}]
+"""
+NO_RULE = "groups: [{name: mine, rules: [{alert: Mine, expr: sum(}]}]\n"
+
+
+@pytest.mark.stack
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("path", "text", "wrong"),
+    [
+        ("prometheus/tests/mine.yaml", FAILS, {"prometheus: tests of the alert rules"}),
+        (
+            "prometheus/rules/mine.yaml",
+            NO_RULE,
+            {"prometheus: alert rules", "prometheus: prometheus.yml"},
+        ),
+        ("prometheus/prometheus.yml", "scrape: []\n", {"prometheus: prometheus.yml"}),
+        (
+            "alertmanager/alertmanager.yml",
+            "route: {receiver: nobody}\n",
+            {"alertmanager: alertmanager.yml"},
+        ),
+        ("alertmanager/mine.yml", "", set()),
+    ],
+)
+def test_a_check_finds_what_the_programs_refuse(
+    path: str, text: str, wrong: set[str], tmp_path: Path
+) -> None:
+    for name in ("promtool", "amtool"):
+        (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")
+    stack.export(tmp_path / "copy", environ={})
+    for slow in (tmp_path / "copy/collector/prometheus/tests").glob("[!h]*.yaml"):
+        slow.unlink()
+    (tmp_path / "copy" / "collector" / path).write_text(text)
+
+    findings = stack.check(tmp_path / "copy")
+    assert {one.what for one in findings if one.state == "wrong"} == wrong
+    asked = {one.what for one in findings if one.what.startswith(("prometheus", "alertmanager"))}
+    good = {one.what for one in findings if one.state == "ok"}
+    assert asked - good - wrong <= {"prometheus: prometheus-otlp.yml"}
 
 
 @pytest.mark.usefixtures("bare")
