@@ -57,7 +57,7 @@ def scaled(
 ) -> Iterator[Scaled]:
     """Two of each; ``over`` are files that are merged over the gateways'."""
     with ExitStack() as on:
-        prometheus_url = _prometheus(on, folder)
+        prometheus_url = _prometheus(on, folder, free_port())
         env = {"METRICS_ENDPOINT": f"{prometheus_url}/api/v1/write"}
         jaegers = [on.enter_context(Jaeger()) for _ in range(2)]
         gateways = []
@@ -96,7 +96,7 @@ def scaled(
         yield Scaled(agents, gateways, jaegers, prometheus_url)
 
 
-def _prometheus(on: ExitStack, folder: Path) -> str:
+def _prometheus(on: ExitStack, folder: Path, port: int) -> str:
     """With the job of README.md, whose names are a file here."""
     [job] = yaml.safe_load(_block("  - job_name: otelcol"))
     assert job.pop("dns_sd_configs")
@@ -105,7 +105,7 @@ def _prometheus(on: ExitStack, folder: Path) -> str:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     command = compose["services"]["prometheus"]["command"]
     [option] = [option for option in command if "remote-write" in option]
-    return start_prometheus(on, folder, free_port(), option)
+    return start_prometheus(on, folder, port, option)
 
 
 def _block(beginning: str) -> str:
@@ -194,7 +194,9 @@ def test_traces_of_two_services_are_whole_and_the_interesting_ones_are_kept(
         until(lambda: _decided(made) == 60, PATIENCE, "all traces were decided on")
         until(lambda: total(made, 'up{job="otelcol"}') == 4, PATIENCE, "all are scraped")
         one, other = made.kept()
+        warnings = [collector.warnings() for collector in (*made.agents, *made.gateways)]
 
+    assert warnings == [[], [], [], []]
     assert set(one) | set(other) == interesting
     assert not set(one) & set(other)
     assert one
@@ -211,6 +213,42 @@ def _decided(made: Scaled) -> float:
 def _undecided(gateway: Collector) -> float:
     received = gateway.own(f"{SAMPLING}_new_trace_id_received")
     return received - gateway.own(f"{SAMPLING}_global_count_traces_sampled")
+
+
+def test_metrics_wait_for_a_prometheus_that_is_away(otelcol: str, tmp_path: Path) -> None:
+    port = free_port()
+    env = {"METRICS_ENDPOINT": f"http://127.0.0.1:{port}/api/v1/write"}
+    nowhere = {"resolver": {"dns": None, "static": {"hostnames": ["127.0.0.1:9"]}}}
+    changes = {"agent": {"exporters": {"load_balancing": nowhere}}, "gateway": {}}
+    with ExitStack() as store, ExitStack() as on:
+        made = {
+            role: on.enter_context(
+                Collector(otelcol, tmp_path / role, (*BASE, SCALE / f"{role}.yaml"), over, env)
+            )
+            for role, over in changes.items()
+        }
+
+        def sent(when: str) -> None:
+            for role, collector in made.items():
+                body = otlp.metrics([otlp.gauge(f"{role}_{when}")])
+                assert otlp.send(collector.http, "metrics", body) == 200
+
+        def attempts(collector: Collector) -> float:
+            return collector.own("otelcol_exporter_prometheusremotewrite_sent_batches")
+
+        sent("first")
+        # One a second, so this is longer than the exporter tries by default.
+        until(lambda: all(attempts(one) > 12 for one in made.values()), PATIENCE, "attempts")
+        sent("second")
+        url = _prometheus(store, tmp_path, port)
+
+        def arrived() -> bool:
+            found = ask_prometheus(url, "label/__name__/values")
+            return {f"{role}_{when}" for role in made for when in ("first", "second")} <= set(found)
+
+        until(arrived, PATIENCE, "all metrics arrive")
+        failed = "otelcol_exporter_send_failed_metric_points"
+        assert [collector.own(failed) for collector in made.values()] == [0, 0]
 
 
 def test_a_gateway_that_is_stopped_loses_nothing(otelcol: str, tmp_path: Path) -> None:
