@@ -19,7 +19,7 @@ from . import asking, logql, series
 from .destinations import attribute_map
 from .programs import COLLECTOR, get, samples, total, until
 from .running import Odds, Running, running, settle
-from .test_dashboards import DASHBOARDS, PANELS
+from .test_dashboards import DASHBOARDS, OTHERS, PANELS
 
 pytestmark = pytest.mark.stack
 
@@ -224,6 +224,14 @@ def test_every_panel_shows_something(loaded: Running, panel: dict[str, Any]) -> 
 
     assert asked
     assert [expr for expr in asked if expr not in loaded.shown] == []
+
+
+@pytest.mark.parametrize("maker", OTHERS)
+def test_what_others_make_has_the_name_by_which_it_is_read(loaded: Running, maker: str) -> None:
+    ending = "(_total|_bytes)?" if maker.startswith("the collector itself") else ""
+
+    for name in OTHERS[maker]:
+        assert loaded.query(f'last_over_time({{__name__=~"{name}{ending}"}}[10m])'), name
 
 
 def test_every_variable_has_something_to_choose_from(loaded: Running) -> None:
