@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -303,62 +301,3 @@ def test_a_gateway_with_a_journal_that_is_killed_loses_nothing(
             until(lambda: _undecided(killed) > 400, PATIENCE, "it takes more")
         until(lambda: not missing(load.spans, made.spans()), PATIENCE, "all spans arrive")
         assert all(made.kept())
-
-
-def test_a_journal_changes_no_span_and_leaves_none_out(otelcol: str, tmp_path: Path) -> None:
-    folder = tmp_path / "gateway" / "queue" / "journal"
-    folder.mkdir(parents=True)
-    old = otlp.span("old")
-    (folder / "traces-old.json").write_text(_as_json(old))
-    hours_ago = time.time() - 2 * 3600
-    os.utime(folder / "traces-old.json", (hours_ago, hours_ago))
-    changes: dict[str, Any] = {
-        "exporters": {"file/journal": {"rotation": {"max_megabytes": 5}}},
-        # Fewer than there are.
-        "processors": {"tail_sampling": {"decision_wait": "1s", "num_traces": 50}},
-    }
-    with ExitStack() as on:
-        jaeger = on.enter_context(Jaeger())
-        env = {
-            "METRICS_ENDPOINT": f"{_prometheus(on, tmp_path, free_port())}/api/v1/write",
-            "JAEGER_ENDPOINT": f"127.0.0.1:{jaeger.port}",
-            "KEEP_PERCENT": "100",
-        }
-        files = (*BASE, SCALE / "gateway.yaml", SCALE / "gateway-journal.yaml")
-        gateway = on.enter_context(Collector(otelcol, tmp_path / "gateway", files, changes, env))
-
-        sent = [otlp.span(f"work {number}", n=number) for number in range(120)]
-        # Larger than a line may be by default; some of them fill a file.
-        sent += [otlp.span("large", text=str(number) * 2_000_000) for number in range(8)]
-        # All files begin alike, for longer than files are compared by default.
-        resource = {**otlp.RESOURCE, "process.command_line": "x" * 5000}
-        for span in sent:
-            assert otlp.send(gateway.http, "traces", otlp.traces([span], resource)) == 200
-        slow = otlp.span("slow")
-        with (folder / "traces-slow.json").open("w", buffering=1) as file:
-            # A disk may be in the midst of writing a request; the other half follows.
-            whole = _as_json(slow)
-            file.write(whole[:100])
-            file.flush()
-            time.sleep(1.5)
-            file.write(whole[100:])
-        wanted = {span.span_id: span for span in (*sent, slow)}
-        for span in wanted.values():
-            span.status.SetInParent()  # there, if empty: the collector always says it
-        until(lambda: not missing(wanted, jaeger.ids()), PATIENCE, "all spans arrive")
-        arrived = {span.span_id: span for span in jaeger.spans}
-
-    assert len(list(folder.glob("traces-*.json"))) > 3, "files of the journal are rotated"
-    assert arrived == wanted
-
-
-def _as_json(span: Any) -> str:
-    """A request as a journal has it."""
-    ids = {"traceId": span.trace_id.hex(), "spanId": span.span_id.hex(), "parentSpanId": ""}
-    times = {
-        "startTimeUnixNano": str(span.start_time_unix_nano),
-        "endTimeUnixNano": str(span.end_time_unix_nano),
-    }
-    one = {**ids, "name": span.name, "kind": span.kind, **times, "status": {}}
-    request = {"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": {}, "spans": [one]}]}]}
-    return json.dumps(request, separators=(",", ":")) + "\n"
