@@ -139,6 +139,37 @@ def test_what_is_mounted_is_there() -> None:
     assert volumes <= set(SAID["volumes"])
 
 
+def test_what_others_rely_on_is_there() -> None:
+    """Applications, overlays, gateways, dashboards, and whoever starts the stack once more."""
+    collector, prometheus = RUNNING["collector"], RUNNING["prometheus"]
+
+    assert {"127.0.0.1:4317:4317", "127.0.0.1:4318:4318"} <= set(collector["ports"])
+    assert f"/:{collector['environment']['HOST_ROOT']}:ro" in collector["volumes"]
+    assert "./collector/overlays:/etc/otelcol/overlays:ro" in collector["volumes"]
+    assert {
+        "--web.enable-otlp-receiver",
+        "--web.enable-remote-write-receiver",
+        "--enable-feature=exemplar-storage",
+        "--storage.tsdb.path=/prometheus",
+    } <= set(prometheus["command"])
+    kept = {
+        name: mount.split(":")[1]
+        for name, one in RUNNING.items()
+        for mount in one.get("volumes", ())
+        if mount.split(":")[0] == name
+    }
+    assert kept == {
+        "collector": "/var/lib/otelcol",
+        "jaeger": "/var/lib/jaeger",
+        "loki": "/loki",
+        "prometheus": "/prometheus",
+        "alertmanager": "/alertmanager",
+        "grafana": "/var/lib/grafana",
+        "elasticsearch": "/usr/share/elasticsearch/data",
+        "postgres": "/var/lib/postgresql/data",
+    }
+
+
 def test_volumes_belong_to_the_users_of_images_that_cannot_see_to_it() -> None:
     prepared = {volume.split(":")[0] for volume in SAID["services"]["volumes"]["volumes"]}
 
