@@ -33,7 +33,7 @@ ELSEWHERE = {
     "otelkit view": "tests/viewer",
     "otelkit stack export monitoring": "tests/stack/test_export.py",
     "(cd monitoring && docker compose up)": "tests/stack/test_compose.py",
-    "otelkit stack check monitoring": "tests/stack/test_export.py",
+    "otelkit stack check monitoring": "tests/stack/test_check.py",
     "otelkit rules --namespace shop shop.app > rules.yml": "tests/prometheus/test_rules.py",
     'pip install "./otelkit[fastapi,sqlalchemy,prices]"': "tests/wheel.sh",
 }
