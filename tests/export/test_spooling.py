@@ -162,26 +162,34 @@ def test_what_hangs_at_the_end_is_on_disk_too(make: Make) -> None:
     hang.set()
 
 
+class HangingDisk:
+    """Writes nothing before ``goes_on``; ``writing`` once somebody waits for that."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.writing, self.goes_on = threading.Event(), threading.Event()
+        self._write = files.write
+        monkeypatch.setattr(files, "write", self.write)
+
+    def write(self, path: Path, body: bytes) -> None:
+        self.writing.set()
+        self.goes_on.wait(60)
+        self._write(path, body)
+
+
 def test_a_disk_that_hangs_at_the_end_holds_up_nobody_who_comes_too_late(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(path: Path, body: bytes) -> None:
-        writing.set()
-        goes_on.wait(60)
-        real(path, body)
-
-    real, writing, goes_on = files.write, threading.Event(), threading.Event()
-    monkeypatch.setattr(files, "write", write)
+    disk = HangingDisk(monkeypatch)
     queue = make(Bytes())
     queue.put(1)
     ending = threading.Thread(target=queue.finish)
     ending.start()
-    assert writing.wait(60)
+    assert disk.writing.wait(60)
     late = threading.Thread(target=queue.put, args=(2,))
     late.start()
     late.join(10)
     held_up = late.is_alive()
-    goes_on.set()
+    disk.goes_on.set()
     ending.join(60)
     late.join(60)
     assert not held_up
@@ -212,23 +220,17 @@ def test_a_batch_that_is_on_its_way_to_the_disk_at_the_end_is_there_once(
 def test_a_disk_that_hangs_does_not_hold_up_the_end(
     make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def write(path: Path, body: bytes) -> None:
-        writing.set()
-        goes_on.wait(60)
-        real(path, body)
-
-    real, writing, goes_on = files.write, threading.Event(), threading.Event()
-    monkeypatch.setattr(files, "write", write)
+    disk = HangingDisk(monkeypatch)
     monkeypatch.setattr(spool, "HANGS", 0.01)
     queue = make(Bytes(lambda batch: RETRY), batch_size=1)
     for number in range(3):
         queue.put(number)
     queue.request(time.monotonic())
-    assert writing.wait(60)
+    assert disk.writing.wait(60)
     queue.finish()
     assert queue.counts().lost == total(queue) == 3
     assert "cannot be used (it hangs)" in caplog.text
-    goes_on.set()
+    disk.goes_on.set()
     close(queue, seconds=60)  # the worker comes back from the disk, and ends
     assert queue.counts().lost == total(queue) == 3
 
